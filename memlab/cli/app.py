@@ -1,0 +1,56 @@
+"""The commands by name, and what they have in common."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from memlab import __version__
+from memlab.cli import catalogue, doctor, runs, sample, train, watch
+
+app = typer.Typer(
+    name="memlab",
+    help="A terminal lab in which one watches a transformer memorise.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"memlab {__version__}, Python {sys.version.split()[0]}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    home: Annotated[
+        str | None, typer.Option(envvar="MEMLAB_HOME", help="Where runs and corpora lie.", show_default="your data directory")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """A terminal lab in which one watches a transformer memorise."""
+    from memlab.home import find_home
+
+    context.obj = find_home(home)
+
+
+START, LOOK, TIDY = "Train", "Look", "Keep house"
+for command, panel in (
+    (train.demo, START),
+    (train.train, START),
+    (train.resume, START),
+    (train.stop, START),
+    (watch.watch, LOOK),
+    (runs.runs, LOOK),
+    (sample.sample, LOOK),
+    (catalogue.presets, LOOK),
+    (catalogue.sources, LOOK),
+    (catalogue.families, LOOK),
+    (runs.remove, TIDY),
+    (runs.prune, TIDY),
+    (doctor.doctor, TIDY),
+):
+    app.command(rich_help_panel=panel)(command)

@@ -1,0 +1,48 @@
+"""Progress of long work: a bar with the time left on a terminal, a line per piece of work elsewhere, both on standard error."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memlab.cli.terminal import look
+
+
+@contextlib.contextmanager
+def working() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yields a function that takes `{"doing", "done", "total", "unit"}` as often as one likes."""
+    if not (look().live and sys.stderr.isatty()):
+        yield _Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(work: dict[str, Any]) -> None:
+            amount = f"{work['done']:,} {work['unit']}" if work["unit"] else ""
+            if work["doing"] not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[work["doing"]] = bar.add_task(work["doing"], total=work["total"], amount=amount)
+            bar.update(tasks[work["doing"]], completed=work["done"], total=work["total"], amount=amount)
+
+        yield show
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._doing = ""
+
+    def __call__(self, work: dict[str, Any]) -> None:
+        if work["doing"] != self._doing:
+            self._doing = work["doing"]
+            print(f"{self._doing} …" if not look().ascii else f"{self._doing} ...", file=sys.stderr, flush=True)

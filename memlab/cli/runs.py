@@ -1,0 +1,111 @@
+"""runs, remove, prune: what there is under the home, and making room."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memlab.cli.terminal import look, say, say_json
+from memlab.errors import UsageError
+from memlab.files import explained
+from memlab.home import find_run, runs_of
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def runs(context: typer.Context, json: Json = False) -> None:
+    """List the runs: state, sizes, step, losses."""
+    from memlab.lab.listing import run_rows
+    from memlab.render.scale import percent, short
+    from memlab.render.tables import Column, sparkline, table
+
+    rows, now = run_rows(context.obj), look()
+    if json:
+        say_json(rows)
+        return
+    if not rows:
+        say(f"There are no runs under {context.obj}. `memlab demo` makes one in about a minute.")
+        return
+    columns = [
+        Column("name", "run", importance=9, shortest=12),
+        Column("state", importance=9),
+        Column("share", "data", right=True, importance=5),
+        Column("size", importance=4),
+        Column("N", right=True, importance=6),
+        Column("D", right=True, importance=6),
+        Column("N/D²", right=True, importance=1),
+        Column("at", "step", right=True, importance=7),
+        Column("train_loss", "training", importance=8),
+        Column("validation_loss", "validation", importance=8),
+        Column("best_validation_loss", "best", importance=3),
+        Column("curve", "validation curve", importance=2),
+    ]
+    for row in rows:
+        row["share"] = percent(row["fraction"]) if row.get("fraction") else ""
+        row["N"], row["D"] = (short(row[key]) if row.get(key) else "" for key in ("n_params", "n_tokens"))
+        row["N/D²"] = f"{row['n_over_d_squared']:.2e}" if row.get("n_over_d_squared") else ""
+        row["at"] = f"{row['step']:,}/{row['steps']:,}" if row.get("steps") else ""
+        row["curve"] = sparkline(row.get("losses", []), 16, ascii=now.ascii)
+    say(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
+    for row in rows:
+        if row.get("problem"):
+            from memlab.render.safe import safe
+
+            say(safe(f"{row['name']}: {row['problem']}", ascii=now.ascii))
+
+
+def remove(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to remove, with everything in them.")],
+    yes: Yes = False,
+) -> None:
+    """Remove runs with everything in them. Asks first."""
+    from memlab.render.scale import nbytes
+
+    found = [find_run(context.obj, name) for name in dict.fromkeys(names)]
+    for run in found:
+        if run.is_active():
+            raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
+    for run in found:
+        if yes or typer.confirm(f"Remove {run.path} ({nbytes(_size(run.path))})?"):
+            with explained(run.path, "removing"):
+                hidden = run.path.with_name(f".{run.name}.{secrets.token_hex(4)}")
+                os.rename(run.path, hidden)  # gone in one step, whatever happens next
+                shutil.rmtree(hidden)
+            say(f"removed {run.name}")
+
+
+def prune(context: typer.Context, yes: Yes = False) -> None:
+    """Make room: corpora that no run uses, left-overs of killed builds, removed runs and spooled input. Asks first."""
+    from memlab.render.scale import nbytes
+
+    home = context.obj
+    runs = runs_of(home)
+    used = {run.provenance().get("data", {}).get("corpus") for run in runs}
+    if any(run.is_active() and not run.provenance().get("data") for run in runs):
+        raise UsageError("a run is just building its corpus; try again when it trains")
+    spare = [path for path in _children(home / "corpora") if path.is_dir() and path.name not in used]
+    spare += [path for path in _children(home / "runs") if path.name.startswith(".")]
+    spare += _children(home / "spool")
+    if not spare:
+        say(f"Nothing to remove under {home}.")
+        return
+    for path in spare:
+        say(f"{nbytes(_size(path)):>10}  {path}")
+    if yes or typer.confirm(f"Remove these ({nbytes(sum(map(_size, spare)))})?"):
+        for path in spare:
+            with explained(path, "removing"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        say(f"removed {len(spare)}")
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

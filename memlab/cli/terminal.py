@@ -1,0 +1,54 @@
+"""What kind of terminal this is, and printing to it."""
+
+import json
+import math
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """`live`: the cursor may be moved. Without it output is plain lines, made for pipes, logs and TERM=dumb."""
+
+    width: int
+    height: int
+    live: bool
+    color: bool
+    ascii: bool
+
+
+def look() -> Terminal:
+    """NO_COLOR, TERM=dumb, MEMLAB_ASCII and the locale are respected; COLUMNS and LINES override the size."""
+    size = shutil.get_terminal_size((160, 40))
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    plain = bool(os.environ.get("MEMLAB_ASCII")) or not encoding.startswith("utf")
+    return Terminal(size.columns, size.lines, is_terminal, is_terminal and not os.environ.get("NO_COLOR"), plain)
+
+
+def say(text: str = "") -> None:
+    """One line or several on standard output, at once."""
+    print(text if not look().ascii else text.encode("ascii", "replace").decode(), flush=True)
+
+
+def complain(message: str) -> None:
+    """One line on standard error; what came from data or a file name is made harmless."""
+    from memlab.render.safe import safe
+
+    print(f"memlab: {safe(message, ascii=look().ascii)}", file=sys.stderr, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Strict JSON: NaN and infinity are null."""
+    print(json.dumps(_finite(value), indent=2, ensure_ascii=True, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,148 @@
+"""demo, train, resume, stop: everything that starts or ends a trainer."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memlab import config, registry
+from memlab.cli.terminal import look, say
+from memlab.errors import ConfigError, MemlabError, RunError
+from memlab.home import find_run, new_run_path
+
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.lr=1e-4 (`memlab presets --settings`).")
+]
+Name = Annotated[str | None, typer.Option(help="Name of the run; by default the preset's with a number.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.", show_default="auto")]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and dropout.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return at once; `memlab watch` shows the run.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A name, a path, a unique prefix, or last.")]
+
+
+def demo(
+    context: typer.Context,
+    name: Name = None,
+    seed: Seed = None,
+    device: Device = None,
+    settings: Set = None,
+) -> None:
+    """The tour: a small model learns 8,192 tokens by heart while you watch (about a minute)."""
+    experiment, text = resolve(context.obj, "demo", None, None, seed, device, settings)
+    _start(context.obj, "demo", text, experiment, name, detach=False)
+
+
+def train(
+    context: typer.Context,
+    preset: Annotated[str, typer.Argument(help="A preset (`memlab presets`) or the path of a TOML file.")],
+    fraction: Annotated[str | None, typer.Option(help="How much of the training text: 0.1%, 1%, 0.01 or all.")] = None,
+    size: Annotated[str | None, typer.Option(help="A named size of the model's family, e.g. micro (`memlab families`).")] = None,
+    settings: Set = None,
+    name: Name = None,
+    seed: Seed = None,
+    device: Device = None,
+    detach: Detach = False,
+) -> None:
+    """Train a preset in a process of its own, and watch it. Ctrl-C leaves the run going."""
+    experiment, text = resolve(context.obj, preset, fraction, size, seed, device, settings)
+    _start(context.obj, Path(preset).stem, text, experiment, name, detach)
+
+
+def resume(
+    context: typer.Context,
+    run: Run = "last",
+    steps: Annotated[int | None, typer.Option(help="The whole budget in steps; more than before extends a finished run.")] = None,
+    settings: Set = None,
+    detach: Detach = False,
+) -> None:
+    """Go on from the last checkpoint, exactly as if it had never stopped; or extend a finished run."""
+    from memlab.training import launch
+
+    found = find_run(context.obj, run)
+    changes = config.parse_assignments(settings or [])
+    if steps is not None:
+        changes["train.steps"] = steps
+    launch.resume(found, context.obj, changes)
+    _attend(found, detach)
+
+
+def stop(
+    context: typer.Context,
+    run: Run = "last",
+    wait: Annotated[float, typer.Option(help="Seconds to wait until it has saved.")] = 60.0,
+) -> None:
+    """Ask a trainer to save and leave. `memlab resume` goes on later."""
+    from memlab.training import launch
+
+    found = find_run(context.obj, run)
+    launch.stop(found)
+    if not launch.wait(found, wait):
+        raise RunError(
+            f"run '{found.name}' has not left after {wait:g} s; it saves at its next step, `memlab watch {found.name}` shows when"
+        )
+    state = found.state()
+    say(f"{found.name} is {found.status()} at step {state.step:,} of {state.steps:,}; `memlab resume {found.name}` goes on")
+
+
+def resolve(
+    home: Path, preset: str, fraction: str | None, size: str | None, seed: int | None, device: str | None, settings: list[str] | None
+) -> tuple[config.Experiment, str]:
+    """The preset with the flags applied, checked as far as that goes without torch; and its text as given."""
+    path = registry.preset_path(preset)
+    experiment = config.read(path)
+    changes: dict[str, Any] = config.parse_assignments(settings or [])
+    flags = {"data.fraction": fraction and config.parse_fraction(fraction), "model.size": size, "train.seed": seed, "train.device": device}
+    changes |= {key: value for key, value in flags.items() if value is not None}
+    experiment = _spool_standard_input(home, config.changed(experiment, changes))
+    check(experiment)
+    return experiment, path.read_text(encoding="utf-8")
+
+
+def check(experiment: config.Experiment) -> None:
+    """Raise for names and options that do not exist, before a process is started for nothing."""
+    from memlab import models
+
+    models.size_of(experiment.model)
+    for kind, name, options, where in (
+        ("source", experiment.data.source, experiment.data.source_options, "data.source_options"),
+        ("tokenizer", experiment.data.tokenizer, experiment.data.tokenizer_options, "data.tokenizer_options"),
+    ):
+        config.build_options(registry.load(kind, name).Options, options, where)
+    if not any(getattr(experiment.train, budget) for budget in config.BUDGETS):
+        raise ConfigError(
+            "the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes, e.g. --set train.steps=1000"
+        )
+
+
+def _spool_standard_input(home: Path, experiment: config.Experiment) -> config.Experiment:
+    """`path=-` of the files source: the trainer has no standard input, so its text is kept in the home by its content."""
+    if experiment.data.source != "files" or experiment.data.source_options.get("path") != "-":
+        return experiment
+    from memlab.home import spool
+
+    return config.changed(experiment, {"data.source_options.path": str(spool(home, sys.stdin.buffer))})
+
+
+def _start(home: Path, base: str, text: str, experiment: config.Experiment, name: str | None, detach: bool) -> None:
+    from memlab.training import launch
+
+    run = launch.start(new_run_path(home, base, name), home, text, experiment)
+    try:
+        _attend(run, detach)
+    except MemlabError:
+        if not detach and not any(run.checkpoints.iterdir()) and run.status() == "failed":
+            shutil.rmtree(run.path)  # it failed before its first step: nothing to keep, and the name is free again
+        raise
+
+
+def _attend(run: Any, detach: bool) -> None:
+    from memlab.cli import watch
+
+    if detach:
+        say(f"{run.name} is training in its own process.\n  memlab watch {run.name}\n  memlab stop {run.name}\n  {run.path}")
+        return
+    status = watch.attend(run, forward=not look().live)
+    if status:
+        raise typer.Exit(status)

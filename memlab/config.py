@@ -1,0 +1,315 @@
+"""An experiment and its parts: frozen dataclasses, read from strict TOML, changed with `section.key=value`."""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from memlab.errors import ConfigError, did_you_mean
+
+
+def setting(default: Any, meaning: str) -> Any:
+    """A dataclass field with its one-line meaning, which `memlab presets --settings` prints."""
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata={"meaning": meaning})
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """Canaries: documents planted into the training stream at seeded places, so that their memorisation is known."""
+
+    text: str = setting("", "the text to plant; empty: random tokens")
+    length: int = setting(32, "tokens of a random canary")
+    count: int = setting(1, "how many different random canaries")
+    times: int = setting(1, "how often each is planted")
+
+    def __post_init__(self) -> None:
+        _at_least("data.insertions.length", self.length, 1)
+        _at_least("data.insertions.count", self.count, 1)
+        _at_least("data.insertions.times", self.times, 1)
+        if self.text and self.count != 1:
+            raise ConfigError(
+                f"data.insertions.count is {self.count} beside a given text; a text is planted once per `times`: leave count at 1"
+            )
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which text, cut into tokens how, and how much of it is trained on."""
+
+    source: str = setting("installed_docs", "where the text comes from (`memlab sources`)")
+    source_options: dict[str, Any] = setting({}, "settings of the source (`memlab sources NAME`)")
+    tokenizer: str = setting("bpe", "word, byte or bpe")
+    tokenizer_options: dict[str, Any] = setting({}, "settings of the tokenizer, for example vocabulary")
+    rows: Literal["windows", "documents"] = setting("windows", "a row is a window of the token stream, or one document, padded")
+    fraction: float = setting(1.0, "share of the training tokens to train on, in (0, 1]: a prefix of one fixed order")
+    tokens: int = setting(0, "the same in tokens; 0: `fraction` decides")
+    validation: float = setting(0.05, "share of the documents held out before any fraction is taken")
+    order: Literal["epochs", "random"] = setting("epochs", "a seeded permutation of the rows per epoch, or rows at random")
+    subset_share: float = setting(1.0, "share of the documents of one of several disjoint parts (0.5: half-splits)")
+    subset_part: int = setting(0, "which of the disjoint parts, from 0")
+    subset_seed: int = setting(0, "seed of the division into parts")
+    insertions: tuple[Insertion, ...] = setting((), "canaries planted into the training stream")
+    seed: int = setting(0, "seed of the held-out part and of the canaries")
+
+    def __post_init__(self) -> None:
+        _share("data.fraction", self.fraction)
+        _share("data.subset_share", self.subset_share)
+        _at_least("data.tokens", self.tokens, 0)
+        if not 0 < self.validation < 1:
+            raise ConfigError(f"data.validation is {self.validation:g}; it must lie in (0, 1): every curve needs its held-out control")
+        parts = int(1 / self.subset_share + 1e-9)
+        if not 0 <= self.subset_part < parts:
+            raise ConfigError(f"data.subset_part is {self.subset_part}; a share of {self.subset_share:g} leaves parts 0 to {parts - 1}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which family of models, how large, and how many tokens it sees at once."""
+
+    family: str = setting("gpt2", "the architecture (`memlab families`)")
+    size: str = setting("micro", "a named size of the family")
+    context: int = setting(128, "tokens in a row, T")
+    options: dict[str, Any] = setting({}, "changes to the named size, for example n_layer or dropout")
+
+    def __post_init__(self) -> None:
+        _at_least("model.context", self.context, 2)
+
+
+@dataclass(frozen=True)
+class Train:
+    """The budget, the optimiser and what is recorded. Give exactly one of steps, n_tokens, epochs and minutes."""
+
+    steps: int = setting(0, "budget in optimiser steps")
+    n_tokens: float = setting(0.0, "budget in tokens seen")
+    epochs: float = setting(0.0, "budget in passes over the training rows")
+    minutes: float = setting(0.0, "budget in minutes; a probe of this device turns it into steps before the first one")
+    batch: int = setting(32, "rows per optimiser step, over all processes")
+    accumulate: int = setting(1, "parts that a batch is computed in, one after the other, to save memory")
+    lr: float = setting(1e-3, "peak learning rate")
+    min_lr: float = setting(0.0, "learning rate at the end of the decay")
+    warmup: int = setting(100, "steps of linear warm-up")
+    schedule: Literal["cosine", "linear", "constant"] = setting("cosine", "how the learning rate decays after the warm-up")
+    decay_steps: int = setting(0, "step at which the decay ends; 0: the budget of the first attempt")
+    weight_decay: float = setting(0.1, "AdamW's decay, on matrices only")
+    beta1: float = setting(0.9, "AdamW β₁")
+    beta2: float = setting(0.95, "AdamW β₂")
+    eps: float = setting(1e-8, "AdamW ε")
+    clip: float = setting(1.0, "largest norm of the gradient; 0: no clipping")
+    seed: int = setting(0, "seed of weights, data order and dropout")
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    precision: Literal["auto", "fp32", "bf16"] = setting("auto", "bf16: autocast over fp32 weights; auto: where a probe says that it pays")
+    compile: Literal["auto", "on", "off"] = setting("auto", "torch.compile; auto: for long runs on CUDA")
+    threads: int = setting(0, "CPU threads; 0: the physical cores")
+    allocator: Literal["auto", "system"] = setting("auto", "auto: keep freed memory (Linux, glibc): faster steps, about 1 GB more memory")
+    log_every: int = setting(10, "steps between rows of training loss (their mean)")
+    eval_every: int = setting(100, "steps between evaluations")
+    eval_rows: int = setting(256, "rows evaluated, the same ones each time, of training and of validation text")
+    checkpoint_every: int = setting(500, "steps between checkpoints beside those at 0, 1, 2, 4, 8, …")
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "accumulate", "log_every", "eval_every", "eval_rows", "checkpoint_every"):
+            _at_least(f"train.{name}", getattr(self, name), 1)
+        for name in ("steps", "n_tokens", "epochs", "minutes", "warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay"):
+            _at_least(f"train.{name}", getattr(self, name), 0)
+        if self.lr <= 0:
+            raise ConfigError(f"train.lr is {self.lr:g}; it must be above 0")
+        given = [name for name in ("steps", "n_tokens", "epochs", "minutes") if getattr(self, name)]
+        if len(given) > 1:
+            raise ConfigError(f"the budget is given as {' and '.join('train.' + name for name in given)}; keep one and set the others to 0")
+        if self.batch % self.accumulate:
+            raise ConfigError(f"train.accumulate is {self.accumulate}; it must divide train.batch, which is {self.batch}")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run. `experiment` and `expect` say in a line each which it is and what should come out."""
+
+    experiment: str = setting("", "which experiment this is")
+    expect: str = setting("", "what to expect of it")
+    data: Data = field(default_factory=Data, metadata={"meaning": "the text"})
+    model: Model = field(default_factory=Model, metadata={"meaning": "the model"})
+    train: Train = field(default_factory=Train, metadata={"meaning": "the training"})
+
+
+BUDGETS = ("steps", "n_tokens", "epochs", "minutes")
+
+
+def load(text: str, origin: str) -> Experiment:
+    """An experiment from TOML. Raises ConfigError naming `origin` for bad TOML, unknown keys, wrong types and values out of range."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is not valid TOML: {error}") from None
+    try:
+        return from_dict(table)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
+
+
+def read(path: Path) -> Experiment:
+    """An experiment from a TOML file."""
+    try:
+        return load(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def from_dict(table: Mapping[str, Any]) -> Experiment:
+    """The inverse of `to_dict`, strict: an unknown key is an error that names the nearest right one."""
+    return _build(Experiment, table, "")
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """Plain tables, lists, numbers and strings, defaults included."""
+    return dataclasses.asdict(experiment)
+
+
+def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with each `section.key` set to its value. Giving one budget replaces another, a fraction replaces data.tokens."""
+    table = to_dict(experiment)
+    names = {name.removeprefix("train.") for name in changes if name.startswith("train.") and changes[name]}
+    for budget in BUDGETS if names & set(BUDGETS) else ():
+        table["train"][budget] = 0
+    if "data.fraction" in changes:
+        table["data"]["tokens"] = 0
+    for name, value in changes.items():
+        *parents, key = name.split(".")
+        target = table
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"no setting '{name}'{did_you_mean(name, names_of_settings())}")
+        target[key] = value
+    return from_dict(table)
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """`["train.lr=1e-4", "data.source=files"]` -> values: what TOML understands is taken as TOML, anything else as a string."""
+    changes = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"'{assignment}' is not of the form section.key=value, for example train.lr=1e-4")
+        changes[name.strip()] = _toml_value(value.strip())
+    return changes
+
+
+def parse_fraction(text: str) -> float:
+    """`0.1%`, `1 %`, `0.01`, `1` or `all` -> a share in (0, 1]."""
+    word = text.strip().lower()
+    try:
+        share = 1.0 if word == "all" else float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError:
+        raise ConfigError(f"fraction is '{text}'; write a percentage such as 0.1%, a number in (0, 1] such as 0.01, or all") from None
+    if not 0 < share <= 1:
+        raise ConfigError(f"fraction is '{text}'; it must lie in (0, 1] (1 and all are everything) or be a percentage up to 100%")
+    return share
+
+
+def describe_settings() -> list[dict[str, Any]]:
+    """Every setting with its name, default and one-line meaning."""
+    rows = []
+    for section in dataclasses.fields(Experiment):
+        if dataclasses.is_dataclass(section.type):
+            for item in dataclasses.fields(section.type):
+                default = item.default if item.default is not dataclasses.MISSING else item.default_factory()
+                rows.append({"setting": f"{section.name}.{item.name}", "default": default, "meaning": item.metadata["meaning"]})
+    return rows
+
+
+def describe_options(options: type, prefix: str) -> list[dict[str, Any]]:
+    """The settings of a plug-in, as `describe_settings`."""
+    rows = []
+    for item in dataclasses.fields(options):
+        default = (
+            item.default
+            if item.default is not dataclasses.MISSING
+            else ""
+            if item.default_factory is dataclasses.MISSING
+            else item.default_factory()
+        )
+        rows.append({"setting": prefix + item.name, "default": default, "meaning": item.metadata.get("meaning", "")})
+    return rows
+
+
+def names_of_settings() -> list[str]:
+    return [row["setting"] for row in describe_settings()]
+
+
+def build_options(options: type, table: Mapping[str, Any], where: str) -> Any:
+    """A plug-in's `Options` dataclass from a table, as strictly as the experiment itself."""
+    return _build(options, table, where + ".")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _build(kind: type, table: Any, prefix: str) -> Any:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{prefix.rstrip('.')} is {table!r}; it must be a table of settings")
+    hints = typing.get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            known = [prefix + name for name in hints]
+            raise ConfigError(
+                f"no setting '{prefix}{key}'{did_you_mean(prefix + key, [*known, *(names_of_settings() if not prefix else ())])}"
+            )
+    return kind(**{key: _convert(hints[key], value, prefix + key) for key, value in table.items()})
+
+
+def _convert(hint: Any, value: Any, name: str) -> Any:
+    """`value` as the annotated type, or a ConfigError. Integers pass as floats, whole floats such as 1e5 as integers."""
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return value if isinstance(value, hint) else _build(hint, value, name + ".")
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+        return value
+    if origin is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_convert(typing.get_args(hint)[0], item, name) for item in items)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(typing.get_args(hint), value, name)
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is int and type(value) is float and value.is_integer():
+        return int(value)
+    plain = origin or hint
+    if plain is Any or (isinstance(value, plain) and not (plain in (int, float) and isinstance(value, bool))):
+        return value
+    raise ConfigError(f"{name} is {value!r}; it must be {_article(plain)}")
+
+
+def _convert_union(choices: tuple[Any, ...], value: Any, name: str) -> Any:
+    for choice in choices:
+        try:
+            return None if choice is type(None) and value is None else _convert(choice, value, name)
+        except ConfigError as error:
+            failure = error
+    raise failure
+
+
+def _article(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a table"}.get(kind, kind.__name__)
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ConfigError(f"{name} is {value:g}; it must lie in (0, 1]")
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(f"{name} is {value:g}; it must be at least {least:g}")

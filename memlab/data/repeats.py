@@ -1,0 +1,88 @@
+"""Spans of tokens that stand somewhere else too, at any offset: in the training text again, or in training and validation.
+
+Each span of L tokens gets a 64-bit fingerprint from running sums (Rabin and Karp's idea): with r a random odd multiplier and v a
+random 64-bit value per token, F(i) = r^-i · Σ_{j<L} v[t_{i+j}] r^{i+j} mod 2^64. Equal spans have equal fingerprints; the
+chance that two different ones collide is about 2^-60 a pair. Where a text has more spans than `limit`, those whose fingerprint
+falls below a common threshold are compared: the same sample of span contents on both sides, so shares stay unbiased.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from memlab.data.ragged import Ragged
+from memlab.data.rows import RunData
+
+_CHUNK = 1 << 20
+_SPAN = 50  # tokens, as Carlini et al. 2022 and Lee et al. 2022 use
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Shares of spans of `span` tokens (0: of whole documents); `sampled` is the share of contents that was looked at (1: all)."""
+
+    span: int
+    repeated_in_training: float
+    validation_in_training: float
+    sampled: float
+
+
+def repeats_of(data: RunData, rows: str, context: int) -> Repeats:
+    """The repeats of a run's training and validation text: whole documents where a row is one, else spans at any offset."""
+    train, held_out = data.corpus.tokens("train"), data.corpus.tokens("validation")
+    if rows == "documents":
+        chosen = [index for index in data.selection.documents if index >= 0]
+        return _compare(_document_hashes(train, chosen), _document_hashes(held_out, range(len(held_out))), 0, 1.0)
+    return count_repeats(train.values[: data.selection.n_tokens], held_out.values, min(_SPAN, context))
+
+
+def count_repeats(training: np.ndarray, validation: np.ndarray, span: int, limit: int = 20_000_000) -> Repeats:
+    """How much of the training text occurs in it more than once, and how much of the validation text occurs in training.
+
+    `training` and `validation` are token ids, (n,). A text shorter than a span has no spans and a share of 0.
+    """
+    sampled = min(1.0, limit / max(1, len(training)))
+    return _compare(_fingerprints(training, span, sampled), _fingerprints(validation, span, sampled), span, sampled)
+
+
+def _compare(training: np.ndarray, validation: np.ndarray, span: int, sampled: float) -> Repeats:
+    unique, counts = np.unique(training, return_counts=True)
+    repeated = counts[counts > 1].sum() / max(1, len(training))
+    overlap = np.isin(validation, unique).mean() if len(validation) else 0.0
+    return Repeats(span, float(repeated), float(overlap), sampled)
+
+
+def _document_hashes(tokens: Ragged, documents) -> np.ndarray:
+    digests = [blake2b(tokens[int(index)].tobytes(), digest_size=8).digest() for index in documents]
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def _fingerprints(tokens: np.ndarray, span: int, share: float) -> np.ndarray:
+    threshold = np.uint64(min(2**64 - 1, int(share * 2**64)))
+    parts = [part[part <= threshold] for part in _all_fingerprints(tokens, span)]
+    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+
+def _all_fingerprints(tokens: np.ndarray, span: int) -> Iterator[np.ndarray]:
+    generator = np.random.default_rng(0x5EED)
+    multiplier = int(generator.integers(0, 2**63)) * 2 + 1
+    powers, inverses = _powers(multiplier), _powers(pow(multiplier, -1, 2**64))
+    table = generator.integers(0, 2**64, 1 << 16, dtype=np.uint64)
+    for start in range(0, len(tokens) - span + 1, _CHUNK):
+        chunk = np.asarray(tokens[start : start + _CHUNK + span - 1]).astype(np.uint64)
+        values = table[chunk & np.uint64(0xFFFF)] + (chunk >> np.uint64(16)) * np.uint64(0x9E3779B97F4A7C15)
+        with np.errstate(over="ignore"):
+            sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values * powers[: len(values)], dtype=np.uint64)])
+            mixed = (sums[span:] - sums[:-span]) * inverses[: len(sums) - span]
+            yield mixed ^ (mixed >> np.uint64(29))
+
+
+def _powers(base: int) -> np.ndarray:
+    """base^i mod 2^64 for i below the longest chunk, by repeated doubling."""
+    out = np.ones(1, np.uint64)
+    with np.errstate(over="ignore"):
+        while len(out) < _CHUNK * 2:
+            out = np.concatenate([out, out * np.uint64(pow(base, len(out), 2**64))])
+    return out

@@ -1,0 +1,155 @@
+"""Rows of tokens: windows of the stream, or whole documents, as model inputs and targets."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from memlab import config
+from memlab.data import batches
+from memlab.data.corpus import Corpus
+from memlab.data.selection import Selection, select
+from memlab.errors import DataError
+
+IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows it
+
+
+class Rows(Protocol):
+    """Rows by index. `n_predicted` counts the predicted tokens of all rows: one epoch."""
+
+    n_predicted: int
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets (B, T) int64; targets that are padding are IGNORED."""
+        ...
+
+    def origin(self, index: int) -> tuple[int, int]:
+        """The document that a row begins in (-1-k: canary k) and the offset of its first token there."""
+        ...
+
+
+class Stream:
+    """The tokens of a selection end to end, read from the memory map piece by piece; nothing is copied ahead."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._values = selection.tokens.values
+        self._canaries = selection.canary_values()
+        self._documents = selection.documents
+        if selection.is_prefix():
+            self._starts, self._ends = np.zeros(1, np.int64), np.array([selection.n_tokens], np.int64)
+        else:
+            self._starts, stops = selection.spans()
+            self._ends = np.cumsum(stops - self._starts)
+        self._document_ends = selection.tokens.ends
+        self._prefix = selection.is_prefix()
+        self.n_tokens = selection.n_tokens
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Tokens [start, stop) of the stream, int64."""
+        parts = []
+        piece = int(np.searchsorted(self._ends, start, side="right"))
+        while start < stop:
+            begin = self._ends[piece - 1] if piece else 0
+            until = min(stop, int(self._ends[piece]))
+            source = int(self._starts[piece]) + start - int(begin)
+            parts.append(self._source(source, source + until - start))
+            start, piece = until, piece + 1
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def locate(self, position: int) -> tuple[int, int]:
+        """The document at a position of the stream (-1-k: canary k) and the offset in it."""
+        ends = self._document_ends if self._prefix else self._ends
+        place = int(np.searchsorted(ends, position, side="right"))
+        return int(self._documents[place]), position - (int(ends[place - 1]) if place else 0)
+
+    def _source(self, start: int, stop: int) -> np.ndarray:
+        n = len(self._values)
+        return (self._values[start:stop] if start < n else self._canaries[start - n : stop - n]).astype(np.int64)
+
+
+class WindowRows:
+    """Row i predicts `context` tokens of the stream from position i·stride + 1 on, given the token before them.
+
+    With stride = context every token but the first is predicted once an epoch; stride 1 is for rows drawn at random.
+    """
+
+    def __init__(self, stream: Stream, context: int, stride: int) -> None:
+        self._stream, self._context, self._stride = stream, context, stride
+        self._n = (stream.n_tokens - 1 - context) // stride + 1
+        if self._n < 1:
+            raise DataError(
+                f"{stream.n_tokens:,} tokens are fewer than one window of {context + 1} (model.context {context} and one more); "
+                "take a larger fraction, more text, or a smaller model.context"
+            )
+        self.n_predicted = self._n * context
+
+    def __len__(self) -> int:
+        return self._n
+
+    def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        starts = [int(index) * self._stride for index in indices]
+        block = np.stack([self._stream.read(start, start + self._context + 1) for start in starts])
+        return block[:, :-1], block[:, 1:]
+
+    def origin(self, index: int) -> tuple[int, int]:
+        return self._stream.locate(index * self._stride)
+
+
+class DocumentRows:
+    """Row i is document i: a beginning-of-text token, its tokens and the end-of-text token; cut at `context`, padded to the longest."""
+
+    def __init__(self, selection: Selection, context: int, begin: int, pad: int) -> None:
+        self._selection, self._context, self._begin, self._pad = selection, context, begin, pad
+        self._starts, self._stops = selection.spans()
+        self._canaries = selection.canary_values()
+        lengths = self._stops - self._starts
+        self.n_predicted = int(np.minimum(lengths, context).sum())
+        self.n_cut = int((lengths > context).sum())
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = [self._document(int(index))[: self._context] for index in indices]
+        longest = max(map(len, rows))
+        inputs = np.full((len(rows), longest), self._pad, np.int64)
+        targets = np.full((len(rows), longest), IGNORED, np.int64)
+        for number, row in enumerate(rows):
+            inputs[number, : len(row)] = [self._begin, *row[:-1]]
+            targets[number, : len(row)] = row
+        return inputs, targets
+
+    def origin(self, index: int) -> tuple[int, int]:
+        return int(self._selection.documents[index]), 0
+
+    def _document(self, index: int) -> np.ndarray:
+        start, stop, n = self._starts[index], self._stops[index], len(self._selection.tokens.values)
+        return self._selection.tokens.values[start:stop] if start < n else self._canaries[start - n : stop - n]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run reads: its corpus, its training rows, and the validation rows, which are the same for every fraction."""
+
+    corpus: Corpus
+    selection: Selection
+    train: Rows
+    validation: Rows
+    order: batches.Order
+
+
+def open_rows(corpus: Corpus, data: config.Data, context: int) -> RunData:
+    """The rows that a configuration asks for. Raises DataError where a split is smaller than one row."""
+    selection = select(corpus, data)
+    held_out = corpus.tokens("validation")
+    everything = Selection(held_out, range(len(held_out)), (), int(held_out.ends[-1]), int(held_out.ends[-1]))
+    return RunData(corpus, selection, _rows(corpus, selection, data, context), _rows(corpus, everything, data, context), data.order)
+
+
+def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int) -> Rows:
+    if data.rows == "windows":
+        return WindowRows(Stream(selection), context, stride=1 if data.order == "random" else context)
+    tokenizer = corpus.tokenizer
+    return DocumentRows(selection, context, tokenizer.bos_token_id, tokenizer.pad_token_id)

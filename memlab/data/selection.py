@@ -1,0 +1,118 @@
+"""Which documents of a corpus a run trains on, in which order: a part, a prefix of it, and planted canaries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from memlab import config
+from memlab.data.batches import mix
+from memlab.data.corpus import Corpus
+from memlab.data.ragged import Ragged
+from memlab.errors import DataError
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A planted document: its tokens (the end-of-text token last) and how often it stands in the stream."""
+
+    tokens: np.ndarray
+    times: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The training documents of a run, in stream order.
+
+    `documents` are indices into `tokens`; -1-k stands for canary k. `n_tokens` is D: with windows the stream is cut there
+    (inside a document if need be), with documents it is the sum of their lengths.
+    """
+
+    tokens: Ragged
+    documents: range | np.ndarray
+    canaries: tuple[Canary, ...]
+    n_tokens: int
+    available: int
+
+    def spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """Start and stop in `tokens.values` of each document, (documents,) each; a canary's lie behind the end of the values."""
+        index = np.asarray(self.documents, np.int64)
+        ends = np.concatenate([np.asarray(self.tokens.ends), len(self.tokens.values) + np.cumsum([len(c.tokens) for c in self.canaries])])
+        slot = np.where(index >= 0, index, len(self.tokens) - 1 - index).astype(np.int64)
+        return np.where(slot > 0, ends[slot - 1], 0).astype(np.int64), ends[slot].astype(np.int64)
+
+    def canary_values(self) -> np.ndarray:
+        """The canaries' tokens end to end: what lies behind the end of `tokens.values`."""
+        return np.concatenate([np.empty(0, np.int64), *(canary.tokens for canary in self.canaries)]).astype(np.int64)
+
+    def is_prefix(self) -> bool:
+        """Whether the stream is the beginning of `tokens.values`, as it lies on disk."""
+        return isinstance(self.documents, range) and self.documents.start == 0
+
+
+def select(corpus: Corpus, data: config.Data) -> Selection:
+    """The training documents that `data` asks for. Raises DataError where nothing is left."""
+    tokens = corpus.tokens("train")
+    documents = subset(len(tokens), data.subset_share, data.subset_part, data.subset_seed)
+    available = _n_tokens(tokens, documents)
+    wanted = data.tokens or round(data.fraction * available)
+    if wanted > available:
+        raise DataError(
+            f"data.tokens is {data.tokens:,}, but the training part has {available:,} tokens; ask for fewer, or for a larger source"
+        )
+    if data.rows == "windows":
+        kept, n_tokens = _prefix_of_tokens(tokens, documents, wanted), wanted
+    else:
+        kept = (
+            _prefix_of_tokens(tokens, documents, wanted, whole=True) if data.tokens else documents[: round(data.fraction * len(documents))]
+        )
+        n_tokens = _n_tokens(tokens, kept)
+    if len(kept) == 0:
+        raise DataError(f"data.fraction {data.fraction:g} of {len(documents):,} documents leaves none; raise it")
+    canaries = make_canaries(corpus, data)
+    if canaries:
+        kept = _plant(np.asarray(kept, np.int64), canaries, data.seed)
+        n_tokens += sum(len(canary.tokens) * canary.times for canary in canaries)
+    return Selection(tokens, kept, canaries, n_tokens, available)
+
+
+def subset(n_documents: int, share: float, part: int, seed: int) -> range | np.ndarray:
+    """The documents of one of the disjoint random parts that each hold about `share` of them; all of them for share 1."""
+    if share == 1:
+        return range(n_documents)
+    unit = mix(np.arange(n_documents, dtype=np.uint64), seed) / 2.0**64
+    return np.flatnonzero(np.floor(unit / share) == part)
+
+
+def make_canaries(corpus: Corpus, data: config.Data) -> tuple[Canary, ...]:
+    """The canaries of a configuration: given texts, or tokens drawn uniformly from the vocabulary (specials excluded)."""
+    end = corpus.tokenizer.eos_token_id
+    ordinary = np.setdiff1d(np.arange(corpus.vocab_size), corpus.tokenizer.all_special_ids)
+    generator = np.random.default_rng([data.seed, 0xCA])
+    canaries = []
+    for insertion in data.insertions:
+        if insertion.text:
+            drawn = [corpus.tokenizer(insertion.text, add_special_tokens=False)["input_ids"]]
+        else:
+            drawn = generator.choice(ordinary, (insertion.count, insertion.length))
+        canaries += [Canary(np.append(np.asarray(tokens, np.int64), end), insertion.times) for tokens in drawn]
+    return tuple(canaries)
+
+
+def _plant(documents: np.ndarray, canaries: tuple[Canary, ...], seed: int) -> np.ndarray:
+    """The documents with each canary standing `times` times at seeded places between them."""
+    planted = np.repeat(-1 - np.arange(len(canaries)), [canary.times for canary in canaries])
+    places = np.random.default_rng([seed, 0xCB]).integers(0, len(documents), len(planted))
+    return np.insert(documents, places, planted)
+
+
+def _n_tokens(tokens: Ragged, documents: range | np.ndarray) -> int:
+    if isinstance(documents, range):
+        return int(tokens.ends[documents.stop - 1]) if len(documents) else 0
+    return int(np.diff(tokens.ends, prepend=0)[documents].sum())
+
+
+def _prefix_of_tokens(tokens: Ragged, documents: range | np.ndarray, wanted: int, whole: bool = False) -> range | np.ndarray:
+    """The first documents that hold `wanted` tokens; the last one may be cut, unless `whole`."""
+    ends = tokens.ends if isinstance(documents, range) else np.cumsum(np.diff(tokens.ends, prepend=0)[documents])
+    count = int(np.searchsorted(ends, wanted, side="right" if whole else "left")) + (0 if whole else 1)
+    return documents[:count]

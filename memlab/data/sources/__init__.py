@@ -1,0 +1,9 @@
+"""Sources of text, one a file: `Options`, `documents(options)`, `fingerprint(options)`, and what is known of their distribution.
+
+A source module defines
+    Options                     a frozen dataclass of its settings, checked in `__post_init__`
+    documents(options)          the documents in a stable order; may be iterated more than once with the same result
+    fingerprint(options)        a short string that changes whenever the documents would
+and, where its distribution is known exactly,
+    log_probability(text, options)   ln p of one document's text under the distribution that it was drawn from, in nats
+"""

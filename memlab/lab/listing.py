@@ -1,0 +1,85 @@
+"""Runs, presets, sources and families as rows of plain values, the same for the command line and the app."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from memlab import config, registry
+from memlab.errors import MemlabError
+from memlab.home import runs_of
+from memlab.lab.view import RunView
+from memlab.rundir import RunDir
+
+
+def run_rows(home: Path) -> list[dict[str, Any]]:
+    """One row a run, oldest first; a run that cannot be read says why."""
+    return [run_row(run) for run in runs_of(home)]
+
+
+def run_row(run: RunDir) -> dict[str, Any]:
+    """State, sizes and losses of a run, as far as they are known yet."""
+    try:
+        view, original = RunView(run), run.original()
+        facts = view.provenance
+    except MemlabError as error:
+        return {"name": run.name, "state": "unreadable", "problem": str(error), "path": str(run.path)}
+    model, data = facts.get("model", {}), facts.get("data", {})
+    last = view.evaluations[-1] if view.evaluations else {}
+    best = view.best() or {}
+    share = data["n_tokens"] / data["available_tokens"] if data else None
+    return {
+        "name": run.name,
+        "state": view.status,
+        "source": original.data.source,
+        "fraction": share,
+        "family": original.model.family,
+        "size": original.model.size,
+        "n_params": model.get("n_params"),
+        "n_params_total": model.get("n_params_total"),
+        "n_tokens": data.get("n_tokens"),
+        "n_over_d_squared": model["n_params"] / data["n_tokens"] ** 2 if model and data else None,
+        "step": view.step,
+        "steps": view.steps or None,
+        "train_loss": last.get("train_loss"),
+        "validation_loss": last.get("validation_loss"),
+        "best_validation_loss": best.get("validation_loss"),
+        "losses": [row["validation_loss"] if row.get("validation_loss") is not None else math.nan for row in view.evaluations],
+        "problem": view.problem(),
+        "path": str(run.path),
+    }
+
+
+def preset_rows() -> list[dict[str, Any]]:
+    """One row a shipped preset."""
+    rows = []
+    for name in registry.preset_names():
+        experiment = config.read(registry.preset_path(name))
+        rows.append(
+            {
+                "name": name,
+                "source": experiment.data.source,
+                "data": f"{experiment.data.tokens:,} tokens" if experiment.data.tokens else f"{100 * experiment.data.fraction:g} %",
+                "family": experiment.model.family,
+                "size": experiment.model.size,
+                "budget": budget_words(experiment.train),
+                "experiment": experiment.experiment,
+                "expect": experiment.expect,
+            }
+        )
+    return rows
+
+
+def plugin_rows(kind: registry.Kind) -> list[dict[str, Any]]:
+    """One row a plug-in, from its own words, without importing it."""
+    rows = []
+    for name in registry.names(kind):
+        described = registry.describe(kind, name)
+        sizes = described.constants.get("SIZES", {})
+        rows.append({"name": name, "summary": described.summary, **({"sizes": sizes} if kind == "family" else {})})
+    return rows
+
+
+def budget_words(train: config.Train) -> str:
+    """The budget as it was given: `700 steps`."""
+    given = [f"{getattr(train, name):,g} {name.removeprefix('n_')}" for name in config.BUDGETS if getattr(train, name)]
+    return given[0] if given else "no budget"

@@ -1,0 +1,67 @@
+"""What a run says: continuations of a prompt by one of its checkpoints."""
+
+from dataclasses import dataclass
+
+from memlab.errors import RunError, UnknownName
+from memlab.rundir import RunDir
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`prompt` as given, `continuation` as decoded, and the probability that the model gave to each of its tokens."""
+
+    step: int
+    prompt: str
+    continuation: str
+    tokens: list[str]
+    probabilities: list[float]
+
+
+def sample(run: RunDir, prompt: str, n_tokens: int, temperature: float, seed: int, checkpoint: str = "last") -> Sample:
+    """Continue a prompt. `temperature` 0 is greedy. `checkpoint` is last, best or a step. Raises RunError where there is none yet."""
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from memlab import models
+    from memlab.training import checkpoints
+
+    step = choose_checkpoint(run, checkpoint)
+    with checkpoints.reading(run.checkpoints, step) as path:
+        model = models.load(path).eval()
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+    context = model.config.max_position_embeddings
+    ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    if run.original().data.rows == "documents":
+        ids = [tokenizer.bos_token_id, *ids]
+    elif not ids:
+        ids = [tokenizer.eos_token_id]  # in a stream of windows a document begins after the end of another
+    generator = torch.Generator().manual_seed(seed)
+    drawn, probabilities = [], []
+    with torch.inference_mode():
+        for _ in range(n_tokens):
+            logits = model(input_ids=torch.tensor([(ids + drawn)[-context:]])).logits[0, -1].float()
+            shares = (logits / temperature if temperature else logits).softmax(-1)
+            token = int(torch.multinomial(shares, 1, generator=generator)) if temperature else int(shares.argmax())
+            if token == tokenizer.eos_token_id:
+                break
+            drawn.append(token)
+            probabilities.append(float(logits.softmax(-1)[token]))
+    pieces = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in drawn]
+    joined = tokenizer.decode(drawn, clean_up_tokenization_spaces=False)
+    return Sample(step, prompt, joined, pieces, probabilities)
+
+
+def choose_checkpoint(run: RunDir, word: str) -> int:
+    """The step of the checkpoint that `last`, `best` or a number means."""
+    from memlab.training import checkpoints
+
+    there = checkpoints.steps(run.checkpoints)
+    if not there:
+        raise RunError(f"run '{run.name}' has no checkpoint yet; `memlab watch {run.name}` shows how far it is")
+    if word == "last":
+        return there[-1]
+    if word == "best":
+        return checkpoints.load_progress(run.checkpoints, there[-1]).best_step
+    if word.isdecimal() and int(word) in there:
+        return int(word)
+    raise UnknownName(f"run '{run.name}' has no checkpoint '{word}'; there are: best, last, {', '.join(map(str, there))}")

@@ -1,0 +1,106 @@
+"""A run drawn as text: the curves with their numbers, and one plain line for whoever has no screen."""
+
+from dataclasses import dataclass
+
+from memlab.lab.view import Axis, RunView, work_of
+from memlab.render import curves
+from memlab.render.safe import safe
+from memlab.render.scale import count, decimal, duration, percent, short
+
+SMOOTHING = 0.8
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the curves are drawn."""
+
+    axis: Axis = "steps"
+    log_y: bool = False
+    raw: bool = False
+    color: bool = True
+    ascii: bool = False
+
+
+def frame(view: RunView, width: int, height: int, look: Look) -> str:
+    """Exactly `height` lines, none wider than `width`: the plot, and below it the numbers."""
+    below = [safe(line, width, ascii=look.ascii) for line in (status_line(view), numbers_line(view))] if height > 8 else []
+    plot = curves.plot(
+        view.series(look.axis),
+        view.floors(),
+        view.markers(look.axis),
+        width=width,
+        height=max(1, height - len(below)),
+        x_label=look.axis,
+        log_y=look.log_y,
+        smoothing=0.0 if look.raw else SMOOTHING,
+        title=safe(title(view), width, ascii=look.ascii),
+        color=look.color,
+        ascii=look.ascii,
+    )
+    return "\n".join([plot, *below])
+
+
+def title(view: RunView) -> str:
+    """The run and what it is made of."""
+    facts = view.provenance
+    if "model" not in facts:
+        return view.run.name
+    return f"{view.run.name} · N {short(facts['model']['n_params'])} · D {short(facts['data']['n_tokens'])} tokens"
+
+
+def status_line(view: RunView) -> str:
+    """How it stands: `running · step 420 of 700 · 60 % · 12.3k tokens/s · 25 s left`."""
+    work = work_of(view)
+    if work:
+        return f"{view.status} · {work_words(view)}"
+    parts = [view.status]
+    if view.steps:
+        parts += [f"step {count(view.step)} of {count(view.steps)}", percent(view.step / view.steps)]
+    if view.is_active:
+        rate, left = view.tokens_per_second(), view.seconds_left()
+        parts += [f"{short(rate)} tokens/s"] if rate else []
+        parts += [f"{duration(left)} left"] if left is not None else []
+    problem = view.problem()
+    return " · ".join([*parts, *([problem] if problem else [])])
+
+
+def numbers_line(view: RunView) -> str:
+    """The last losses, the gap, and the share of tokens predicted with p > 0.9."""
+    if not view.evaluations:
+        return ""
+    last, best = view.evaluations[-1], view.best()
+    parts = [f"training {_loss(last['train_loss'])}", f"validation {_loss(last['validation_loss'])}"]
+    if best:
+        parts.append(f"best {decimal(best['validation_loss'])} at step {count(best['step'])}")
+    parts.append(f"p > 0.9: {percent(last['train_confident'])} of training, {percent(last['validation_confident'])} of validation tokens")
+    return " · ".join(parts)
+
+
+def plain_line(view: RunView, evaluation: dict) -> str:
+    """One evaluation as one line, for pipes and logs."""
+    step, left = evaluation["step"], view.seconds_left()
+    parts = [
+        f"step {step}/{view.steps}",
+        f"training {_loss(evaluation['train_loss'])}",
+        f"validation {_loss(evaluation['validation_loss'])}",
+        f"p>0.9 {percent(evaluation['train_confident'])}/{percent(evaluation['validation_confident'])}",
+        f"{evaluation['tokens']} tokens",
+        duration(evaluation["seconds"]),
+    ]
+    rate = view.tokens_per_second()
+    parts += [f"{short(rate)} tokens/s"] if rate else []
+    parts += [f"{duration(left)} left"] if left is not None else []
+    return "  ".join(parts)
+
+
+def work_words(view: RunView) -> str:
+    """What a starting trainer does: `tokenising: 12,000 of 26,000 documents · 4 s left`."""
+    work = work_of(view)
+    if work is None:
+        return ""
+    amount = "" if not work.unit else f": {count(work.done)}{f' of {count(work.total)}' if work.total else ''} {work.unit}"
+    return work.doing + amount + (f" · {duration(work.seconds_left)} left" if work.seconds_left is not None else "")
+
+
+def _loss(value: float | None) -> str:
+    return "not finite" if value is None else decimal(value)

@@ -1,0 +1,157 @@
+"""The vanilla Transformer as a causal language model: post-norm, sinusoidal positions, ReLU, untied output."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutput
+
+SIZES = {
+    "nano": {"n_layer": 2, "n_embd": 64, "n_head": 2, "n_inner": 256, "dropout": 0.1},
+    "micro": {"n_layer": 4, "n_embd": 128, "n_head": 4, "n_inner": 512, "dropout": 0.1},
+    "mini": {"n_layer": 6, "n_embd": 384, "n_head": 6, "n_inner": 1536, "dropout": 0.1},
+    "6-layer": {"n_layer": 6, "n_embd": 512, "n_head": 8, "n_inner": 2048, "dropout": 0.1},
+    "10-layer": {"n_layer": 10, "n_embd": 512, "n_head": 8, "n_inner": 2048, "dropout": 0.1},
+}
+ATTENTION_AND_FEED_FORWARD = ("attention", "feed_forward")
+MODEL_TYPE = "memlab-vanilla"
+
+
+class VanillaConfig(PretrainedConfig):
+    model_type = MODEL_TYPE
+    attribute_map = {  # noqa: RUF012 - as transformers declares it
+        "hidden_size": "n_embd",
+        "num_hidden_layers": "n_layer",
+        "num_attention_heads": "n_head",
+        "max_position_embeddings": "n_positions",
+    }
+
+    def __init__(self, vocab_size=68, n_positions=64, n_layer=6, n_embd=512, n_head=8, n_inner=2048, dropout=0.1, **others):
+        self.vocab_size, self.n_positions = vocab_size, n_positions
+        self.n_layer, self.n_embd, self.n_head, self.n_inner, self.dropout = n_layer, n_embd, n_head, n_inner, dropout
+        super().__init__(**{"tie_word_embeddings": False, "use_cache": False, "bos_token_id": None, "eos_token_id": None, **others})
+
+
+class Attention(nn.Module):
+    """Multi-head causal self-attention. (B, T, C) -> (B, T, C). Source: Vaswani et al. 2017, section 3.2."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__()
+        self.n_head, self.dropout = config.n_head, config.dropout
+        self.project_in = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.project_out = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(self, state: Tensor, allowed: Tensor | None) -> Tensor:
+        B, T, C = state.shape
+        query, key, value = self.project_in(state).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=allowed, is_causal=allowed is None, dropout_p=self.dropout if self.training else 0.0
+        )
+        return self.project_out(mixed.transpose(1, 2).reshape(B, T, C))
+
+
+class Block(nn.Module):
+    """x ← LayerNorm(x + attention(x)), then x ← LayerNorm(x + feed_forward(x)): the normalisation comes after the sum."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.norm_1 = nn.LayerNorm(config.n_embd)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(config.n_embd, config.n_inner), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(config.n_inner, config.n_embd)
+        )
+        self.norm_2 = nn.LayerNorm(config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, state: Tensor, allowed: Tensor | None) -> Tensor:
+        state = self.norm_1(state + self.dropout(self.attention(state, allowed)))
+        return self.norm_2(state + self.dropout(self.feed_forward(state)))
+
+
+class VanillaModel(PreTrainedModel, GenerationMixin):
+    """Source: Vaswani et al. 2017, as a decoder without cross-attention; settings of Murty et al. 2023 in 6-layer and 10-layer."""
+
+    config_class = VanillaConfig
+    base_model_prefix = "model"
+    _supports_sdpa = True
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__(config)
+        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size)
+        self.register_buffer("positions", sinusoids(config.n_positions, config.n_embd), persistent=False)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Xavier-uniform matrices and zero biases; embeddings of unit variance after the scaling by √C."""
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=self.config.n_embd**-0.5)
+        elif isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, VanillaModel):
+            with torch.no_grad():
+                module.positions.copy_(sinusoids(self.config.n_positions, self.config.n_embd))
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.embed
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        self.embed = value
+
+    def get_output_embeddings(self) -> nn.Linear:
+        return self.lm_head
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_others) -> dict:
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool = False,
+        **_others,
+    ) -> CausalLMOutput:
+        """input_ids (B, T) -> logits (B, T, V); hidden_states is a tuple of n_layer + 1 tensors (B, T, C)."""
+        T = input_ids.shape[1]
+        state = self.dropout(self.embed(input_ids) * math.sqrt(self.config.n_embd) + self.positions[:T])
+        allowed = _allowed(attention_mask, T)
+        states = [state]
+        for block in self.blocks:
+            state = block(state, allowed)
+            states.append(state)
+        logits = self.lm_head(state)
+        loss = None
+        if labels is not None:
+            loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
+        return CausalLMOutput(loss=loss, logits=logits, hidden_states=tuple(states) if output_hidden_states else None)
+
+
+def sinusoids(n_positions: int, width: int) -> Tensor:
+    """sin and cos of position · 10000^(-2i/C), interleaved. (n_positions, C). Source: Vaswani et al. 2017, section 3.5."""
+    angle = torch.arange(n_positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+
+
+def _allowed(attention_mask: Tensor | None, T: int) -> Tensor | None:
+    """(B, 1, T, T) where a query may look, or None where causality alone decides. A padded query looks at itself: never nowhere."""
+    if attention_mask is None or bool(attention_mask.all()):
+        return None
+    causal = torch.ones(T, T, dtype=torch.bool, device=attention_mask.device).tril()
+    return (causal & attention_mask.bool()[:, None, None, :]) | torch.eye(T, dtype=torch.bool, device=attention_mask.device)
+
+
+def build(size: dict, vocab_size: int, context: int) -> VanillaModel:
+    """A new model; the settings of Murty et al. 2023 (arXiv 2305.18741) are the sizes 6-layer and 10-layer."""
+    return VanillaModel(VanillaConfig(vocab_size=vocab_size, n_positions=context, **size))
+
+
+AutoConfig.register(MODEL_TYPE, VanillaConfig, exist_ok=True)
+AutoModelForCausalLM.register(VanillaConfig, VanillaModel, exist_ok=True)

@@ -1,0 +1,80 @@
+"""Plug-ins by file name: what there is, and what it says of itself, without importing it."""
+
+import ast
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from memlab.errors import UnknownName, did_you_mean
+
+Kind = Literal["source", "tokenizer", "family"]
+
+FOLDERS: dict[str, str] = {"source": "data.sources", "tokenizer": "data.tokenizers", "family": "models.families"}
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class Description:
+    """A plug-in's name, the first line of its docstring, the rest of it, and its literal constants (`SIZES` of a family)."""
+
+    name: str
+    summary: str
+    details: str
+    constants: dict[str, Any]
+
+
+def names(kind: Kind) -> list[str]:
+    """The plug-ins of a kind: the Python files of its folder that do not begin with an underscore."""
+    return sorted(path.stem for path in _folder(kind).glob("*.py") if not path.stem.startswith("_"))
+
+
+def describe(kind: Kind, name: str) -> Description:
+    """What a plug-in says of itself, read from its source text: fast, and safe for one whose libraries are missing."""
+    tree = ast.parse(_path(kind, name).read_text(encoding="utf-8"))
+    summary, _, details = (ast.get_docstring(tree) or "").partition("\n")
+    return Description(name, summary.rstrip("."), details.strip(), _literals(tree))
+
+
+def load(kind: Kind, name: str) -> ModuleType:
+    """Import a plug-in. Raises UnknownName with the nearest right name."""
+    _path(kind, name)
+    return importlib.import_module(f"memlab.{FOLDERS[kind]}.{name}")
+
+
+def preset_names() -> list[str]:
+    """The presets that come with memlab."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def preset_path(name: str) -> Path:
+    """A shipped preset by name, or any TOML file by path."""
+    if name in preset_names():
+        return PRESETS / f"{name}.toml"
+    if name.endswith(".toml") and Path(name).expanduser().is_file():
+        return Path(name).expanduser()
+    if name.endswith(".toml"):
+        raise UnknownName(f"no file '{name}'; give the path of a TOML file or the name of a preset (`memlab presets`)")
+    raise UnknownName(f"no preset '{name}'{did_you_mean(name, preset_names())}")
+
+
+def _folder(kind: Kind) -> Path:
+    return Path(__file__).parent.joinpath(*FOLDERS[kind].split("."))
+
+
+def _path(kind: Kind, name: str) -> Path:
+    if name not in names(kind):
+        raise UnknownName(f"no {kind} '{name}'{did_you_mean(name, names(kind))}")
+    return _folder(kind) / f"{name}.py"
+
+
+def _literals(tree: ast.Module) -> dict[str, Any]:
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    return found

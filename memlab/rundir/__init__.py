@@ -1,0 +1,127 @@
+"""The run directory: every path of it, its configuration, who owns it, and what happened.
+
+It is the only link between a trainer and whoever looks on: the command line, the app, a report, on this machine or another.
+
+    experiment.toml    the preset as given, verbatim
+    config.json        every setting, resolved; never changed
+    provenance.json    versions, device, precision, threads, N, D, floors, and one entry per attempt with what it changed
+    state.json         the trainer's state, replaced atomically
+    events.jsonl       append-only rows
+    checkpoints/step-000500/
+    log.txt            what the trainer printed
+    STOP               whoever makes this file asks the trainer to save and leave
+"""
+
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memlab import config
+from memlab.errors import ConfigError, RunError
+from memlab.files import explained, read_json, write_atomic, write_json
+from memlab.rundir import events, state
+from memlab.rundir.state import ACTIVE, State, Status
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run by its path. Reading never changes anything; every method says what it writes."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def provenance_path(self) -> Path:
+        return self.path / "provenance.json"
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def events_path(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def stop_path(self) -> Path:
+        return self.path / "STOP"
+
+    def created(self) -> float:
+        """When the run was made, seconds since the epoch."""
+        return self.config_path.stat().st_mtime
+
+    def original(self) -> config.Experiment:
+        """The experiment as it was started. Raises RunError naming the file where it is corrupt."""
+        try:
+            return config.from_dict(read_json(self.config_path))
+        except ConfigError as error:
+            raise RunError(f"{self.config_path} is not a configuration that this version understands: {error}") from None
+
+    def experiment(self) -> config.Experiment:
+        """The experiment as it stands: the original with the changes of every attempt applied in order."""
+        experiment = self.original()
+        for attempt in self.provenance().get("attempts", []):
+            experiment = config.changed(experiment, attempt.get("changes", {}))
+        return experiment
+
+    def provenance(self) -> dict[str, Any]:
+        """How the run was obtained; empty before the trainer has written it."""
+        if not self.provenance_path.exists():
+            return {}
+        table = read_json(self.provenance_path)
+        if not isinstance(table, dict) or not isinstance(table.get("attempts", []), list):
+            raise RunError(f"{self.provenance_path} is not a run's provenance")
+        return table
+
+    def state(self) -> State | None:
+        """What the trainer last said of itself."""
+        return state.read(self.state_path)
+
+    def status(self) -> Status:
+        """How the run stands, as a reader derives it. A directory without a state was never started: it counts as lost."""
+        now = self.state()
+        return "lost" if now is None else state.derived(self.state_path, now)
+
+    def is_active(self) -> bool:
+        return self.status() in ACTIVE
+
+    def events(self) -> list[events.Row]:
+        """The settled rows of the event log."""
+        return events.read(self.events_path)
+
+
+def create(path: Path, toml: str, experiment: config.Experiment) -> RunDir:
+    """Make a new run directory with its configuration, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with explained(path, "making"):
+        aside.mkdir(parents=True)
+        try:
+            write_atomic(aside / "experiment.toml", toml)
+            write_json(aside / "config.json", config.to_dict(experiment))
+            (aside / "checkpoints").mkdir()
+            os.rename(aside, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                for file in aside.iterdir():
+                    file.rmdir() if file.is_dir() else file.unlink()
+                aside.rmdir()
+            raise
+    return RunDir(path)

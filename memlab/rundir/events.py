@@ -1,0 +1,79 @@
+"""The event log: append-only rows of JSON, readable while they are written and after any crash."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from memlab.files import explained
+
+Row = dict[str, Any]
+
+
+def append(path: Path, row: Row) -> None:
+    """Add one row in a single flushed write; NaN and infinity become null. A line torn by an earlier crash is closed first."""
+    line = json.dumps({key: _plain(value) for key, value in row.items()}, allow_nan=False, ensure_ascii=False) + "\n"
+    with explained(path, "writing"), path.open("ab+") as file:
+        if file.tell() and not _ends_with_newline(file):
+            line = "\n" + line
+        file.write(line.encode())
+
+
+class Follower:
+    """Reads a growing event log piece by piece: `poll()` returns the rows that are new since the last call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def poll(self) -> list[Row]:
+        """New whole rows. An unfinished last line is left for the next call; a line that is not a row is passed over."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole, newline, _ = data.rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        return [row for line in whole.split(b"\n") if (row := _parse(line)) is not None]
+
+
+def settle(rows: Iterable[Row]) -> list[Row]:
+    """What happened in the end: a `resumed` row drops the rows of earlier attempts beyond its `from_step`."""
+    kept: list[Row] = []
+    for row in rows:
+        if row["kind"] == "resumed":
+            kept = [earlier for earlier in kept if earlier["step"] <= row["from_step"]]
+        kept.append(row)
+    return kept
+
+
+def read(path: Path) -> list[Row]:
+    """All settled rows of a log; none where there is no log yet."""
+    return settle(Follower(path).poll())
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _ends_with_newline(file: Any) -> bool:
+    file.seek(-1, 2)
+    return file.read(1) == b"\n"
+
+
+def _parse(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    usable = isinstance(row, dict) and isinstance(row.get("kind"), str) and _is_step(row.get("step", 0))
+    if not usable or (row["kind"] == "resumed" and not _is_step(row.get("from_step"))):
+        return None
+    return {"step": 0, **row}
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

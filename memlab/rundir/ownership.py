@@ -1,0 +1,87 @@
+"""One trainer per run directory: a claim made under a lock when it is launched, checked before everything it writes."""
+
+import dataclasses
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from memlab.errors import RunError
+from memlab.files import lock, write_json
+from memlab.rundir import RunDir, events, state
+
+
+def claim(run: RunDir, changes: dict[str, Any], spawn: Callable[[str], int]) -> str:
+    """Give the directory to a new trainer: `spawn(owner)` starts its process and returns the pid.
+
+    Records the attempt with its changed settings, removes an earlier STOP and writes the first state, all under one lock.
+    Returns the owner id. Raises RunError where another trainer is at work.
+    """
+    with lock(run.path / ".lock"):
+        if run.is_active():
+            refuse_second_trainer(run)
+        owner = secrets.token_hex(8)
+        provenance = run.provenance()
+        attempts = [*provenance.get("attempts", []), {"owner": owner, "started": time.time(), "changes": changes}]
+        write_json(run.provenance_path, {**provenance, "attempts": attempts})
+        run.stop_path.unlink(missing_ok=True)
+        before = run.state()
+        now = state.of_process(owner, spawn(owner))
+        state.write(run.state_path, dataclasses.replace(now, step=before.step, steps=before.steps) if before else now)
+    return owner
+
+
+def refuse_second_trainer(run: RunDir) -> None:
+    now = run.state()
+    raise RunError(
+        f"run '{run.name}' is being trained by process {now.pid} on {now.host}; "
+        f"`memlab watch {run.name}` shows it, `memlab stop {run.name}` ends it"
+    )
+
+
+class Ownership:
+    """A trainer's hold on its directory. Every write checks that the directory has not been given to another since."""
+
+    def __init__(self, run: RunDir, owner: str) -> None:
+        """Raises RunError where the directory belongs to another trainer."""
+        self.run = run
+        self.owner = owner
+        with lock(run.path / ".lock"):  # the launcher holds it until it has written this process's id
+            self._state = self._checked()
+        self.attempt = len(run.provenance()["attempts"])
+        self._beating = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def update(self, **fields: Any) -> None:
+        """Replace state.json with these fields changed."""
+        self._checked()
+        self._state = dataclasses.replace(self._state, **fields)
+        state.write(self.run.state_path, self._state)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Append a row to the event log."""
+        self._checked()
+        events.append(self.run.events_path, {"attempt": self.attempt, "kind": kind, **fields})
+
+    def provenance(self, **fields: Any) -> None:
+        """Add to provenance.json."""
+        self._checked()
+        write_json(self.run.provenance_path, {**self.run.provenance(), **fields})
+
+    def release(self) -> None:
+        """Stop the heartbeat."""
+        self._beating.set()
+
+    def _checked(self) -> state.State:
+        now = self.run.state()
+        if now is None or now.owner != self.owner:
+            raise RunError(f"run '{self.run.name}' now belongs to another trainer; this one leaves without writing")
+        return now
+
+    def _beat(self) -> None:
+        while not self._beating.wait(state.HEARTBEAT_SECONDS):
+            try:
+                state.touch(self.run.state_path)
+            except FileNotFoundError:
+                return

@@ -1,0 +1,100 @@
+"""Who owns a run and how it stands: state.json, replaced atomically, and what a reader derives from it."""
+
+import dataclasses
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from memlab.errors import RunError
+from memlab.files import read_json, write_json
+
+Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "lost"]
+ACTIVE = ("starting", "running", "stopping")
+HEARTBEAT_SECONDS = 5.0
+LOST_AFTER_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What a trainer says of itself. `status` is never 'lost': that is what a reader derives.
+
+    `pid` and `started` (seconds since the epoch, to tell a reused pid) name the process that signals go to; `heartbeat` is
+    the writer's clock when it last replaced the file, and the file's modification time is refreshed in between. `work` is a
+    long piece of work before training (building the corpus): doing, done, total (None: unknown), unit, since.
+    """
+
+    status: Status
+    owner: str
+    pid: int
+    started: float
+    host: str
+    step: int = 0
+    steps: int = 0
+    heartbeat: float = 0.0
+    work: dict[str, Any] | None = None
+    error: str = ""
+
+
+def of_process(owner: str, pid: int) -> State:
+    """The state of a process that is just starting on this machine."""
+    return State(status="starting", owner=owner, pid=pid, started=psutil.Process(pid).create_time(), host=socket.gethostname())
+
+
+def write(path: Path, state: State) -> None:
+    write_json(path, dataclasses.asdict(dataclasses.replace(state, heartbeat=time.time())))
+
+
+def read(path: Path) -> State | None:
+    """The state as written, None where there is none yet. Raises RunError where the file is corrupt."""
+    if not path.exists():
+        return None
+    table = read_json(path)
+    try:
+        known = {field.name: table[field.name] for field in dataclasses.fields(State) if field.name in table}
+        state = State(**known)
+        if not (isinstance(state.status, str) and isinstance(state.step, int) and isinstance(state.pid, int)):
+            raise TypeError("a value has the wrong type")
+    except (TypeError, KeyError) as error:
+        raise RunError(f"{path} is not a run's state: {error}") from None
+    return state
+
+
+def derived(path: Path, state: State) -> Status:
+    """The status that a reader shows: an active state whose process is gone, or that is silent, is `lost`."""
+    if state.status not in ACTIVE:
+        return state.status
+    if state.host == socket.gethostname():
+        return state.status if is_alive(state) else "lost"
+    return state.status if _silence(path) < LOST_AFTER_SECONDS else "lost"
+
+
+def is_alive(state: State) -> bool:
+    """Whether the very process that wrote the state runs on this machine (not a zombie, not another with its pid)."""
+    try:
+        process = psutil.Process(state.pid)
+        same = abs(process.create_time() - state.started) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def touch(path: Path) -> None:
+    """The heartbeat between two writes, by the file system's own clock."""
+    os.utime(path)
+
+
+def _silence(path: Path) -> float:
+    """Seconds since the last heartbeat by the file system's clock where the directory can be written, else by this machine's."""
+    probe = path.with_name(f".clock-{os.getpid()}")
+    try:
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+    except OSError:
+        now = time.time()
+    return now - path.stat().st_mtime

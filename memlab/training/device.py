@@ -1,0 +1,104 @@
+"""What to compute on and how: device, number format, threads and compilation, decided once per run and recorded."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from memlab.config import Train
+from memlab.errors import ConfigError
+
+_PROBE_SECONDS = 0.05
+_COMPILE_FROM_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Compute:
+    """`precision` bf16 is autocast over fp32 weights. `device_name` is what the machine calls it."""
+
+    device: str
+    device_name: str
+    precision: str
+    threads: int
+    compile: bool
+
+    def autocast(self):
+        """The context of every forward pass."""
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def decide(train: Train, width: int, steps: int = 0) -> Compute:
+    """Choose for this machine. `width` is the model's: the probe multiplies matrices of its size."""
+    device = choose_device(train.device)
+    threads = train.threads or default_threads()
+    torch.set_num_threads(threads)
+    precision = train.precision if train.precision != "auto" else probe_precision(device, width)
+    compiled = train.compile == "on" or (train.compile == "auto" and device.type == "cuda" and steps >= _COMPILE_FROM_STEPS)
+    return Compute(str(device), name_of(device), precision, threads, compiled)
+
+
+def apply(compute: Compute) -> None:
+    """Set this process up as decided."""
+    torch.set_num_threads(compute.threads)
+    torch.set_float32_matmul_precision("high" if compute.device.startswith("cuda") else "highest")  # TF32 on CUDA
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA, else MPS, else the CPU. Raises ConfigError where the device named is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "mps", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise ConfigError(f"train.device is '{name}'; it must be auto, cpu, mps, cuda or cuda:N")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("train.device is 'mps', but this machine has no MPS device; use auto or cpu")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"train.device is '{name}', but torch {torch.__version__} sees no CUDA device; use auto or cpu, and see `memlab doctor`"
+        )
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"train.device is '{name}', but there are {torch.cuda.device_count()} CUDA devices, numbered from 0")
+    return torch.device(name)
+
+
+def is_available(device: str) -> bool:
+    try:
+        choose_device(device)
+    except ConfigError:
+        return False
+    return True
+
+
+def default_threads() -> int:
+    """The physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def probe_precision(device: torch.device, width: int) -> str:
+    """bf16 where it multiplies matrices of this width clearly faster than fp32 does."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type != "cpu":
+        return "fp32"
+    return "bf16" if _multiplications(torch.bfloat16, width) > 1.2 * _multiplications(torch.float32, width) else "fp32"
+
+
+def _multiplications(dtype: torch.dtype, width: int) -> float:
+    """Matrix products (512, C) x (C, 4C) per second."""
+    left, right = torch.ones(512, width, dtype=dtype), torch.ones(width, 4 * width, dtype=dtype)
+    left @ right
+    count, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < _PROBE_SECONDS:
+        left @ right
+        count += 1
+    return count / elapsed
+
+
+def name_of(device: torch.device) -> str:
+    """What the device is called."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return torch.cpu.get_capabilities().get("architecture", "cpu") if device.type == "cpu" else device.type

@@ -1,0 +1,35 @@
+"""The learning rate as a function of the step, and the budget as a number of steps."""
+
+import math
+
+from memlab.config import Train
+from memlab.errors import ConfigError
+
+
+def learning_rate(step: int, train: Train, decay_steps: int) -> float:
+    """The rate of step `step` (from 0): linear warm-up to lr, then decay to min_lr at `decay_steps`, constant afterwards.
+
+    cosine: min_lr + (lr - min_lr)·(1 + cos πu)/2, linear: lr + (min_lr - lr)·u, with u the share of the decay that is done.
+    It depends on nothing else, so a run that is extended later has the same rates up to where it stopped before.
+    """
+    if step < train.warmup:
+        return train.lr * (step + 1) / train.warmup
+    if train.schedule == "constant":
+        return train.lr
+    done = min(1.0, (step - train.warmup) / max(1, decay_steps - train.warmup))
+    left = (1 + math.cos(math.pi * done)) / 2 if train.schedule == "cosine" else 1 - done
+    return train.min_lr + (train.lr - train.min_lr) * left
+
+
+def steps_of_budget(train: Train, n_rows: int, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
+    """The budget in optimiser steps. `seconds_per_step` (measured) is needed for a budget in minutes only."""
+    tokens_per_step = train.batch * tokens_per_epoch / n_rows
+    if train.steps:
+        return train.steps
+    if train.n_tokens:
+        return max(1, math.ceil(train.n_tokens / tokens_per_step))
+    if train.epochs:
+        return max(1, math.ceil(train.epochs * n_rows / train.batch))
+    if train.minutes and seconds_per_step:
+        return max(1, round(train.minutes * 60 / seconds_per_step))
+    raise ConfigError("the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes")

@@ -1,0 +1,156 @@
+"""The grammar's exact figures against brute force: every derivation of a small ambiguous grammar, written out."""
+
+import math
+import random
+from collections import Counter, defaultdict
+
+import pytest
+
+from memlab.data.grammar import Grammar
+
+RULES = """
+ROOT -> 2 S end | S
+S    -> 3 NP V | NP V NP | NP V Adv
+NP   -> D N | 0.5 N
+Adv  -> Place | 2 Time | soon
+Place -> P N
+Time  -> P N
+"""
+LEXICON = {"D": "a the", "N": "cat dog cow", "V": "runs sleeps", "P": "near"}
+
+# The same grammar as data, the word classes as rules: what the brute force below reads.
+TABLE = {
+    "ROOT": [(2, ["S", "end"]), (1, ["S"])],
+    "S": [(3, ["NP", "V"]), (1, ["NP", "V", "NP"]), (1, ["NP", "V", "Adv"])],
+    "NP": [(1, ["D", "N"]), (0.5, ["N"])],
+    "Adv": [(1, ["Place"]), (2, ["Time"]), (1, ["soon"])],
+    "Place": [(1, ["P", "N"])],
+    "Time": [(1, ["P", "N"])],
+    **{name: [(1, [word]) for word in words.split()] for name, words in LEXICON.items()},
+}
+
+
+def derivations(symbols):
+    """Every derivation of a sequence of symbols as (words, probability), one by one and never merged."""
+    if not symbols:
+        yield (), 1.0
+        return
+    first, *rest = symbols
+    total = sum(weight for weight, _ in TABLE.get(first, []))
+    heads = (
+        [(w / total, p, words) for w, right in TABLE[first] for words, p in derivations(right)] if first in TABLE else [(1, 1, (first,))]
+    )
+    for tail, q in derivations(rest):
+        for weight, p, words in heads:
+            yield words + tail, weight * p * q
+
+
+@pytest.fixture(scope="module")
+def grammar():
+    return Grammar.read(RULES, LEXICON)
+
+
+@pytest.fixture(scope="module")
+def enumerated():
+    strings = defaultdict(float)
+    for words, p in derivations(["ROOT"]):
+        strings[words] += p
+    return strings
+
+
+def test_the_toy_grammar_is_ambiguous(enumerated):
+    assert sum(1 for _ in derivations(["ROOT"])) > len(enumerated)
+
+
+def test_probabilities_sum_to_one(grammar, enumerated):
+    assert math.fsum(math.exp(grammar.log_probability(words)) for words in enumerated) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_probability_of_a_string_is_the_sum_over_its_derivations(grammar, enumerated):
+    for words, p in enumerated.items():
+        assert grammar.log_probability(words) == pytest.approx(math.log(p), abs=1e-12)
+
+
+def test_entropy_count_and_length_equal_the_enumerated_sums(grammar, enumerated):
+    assert grammar.entropy == pytest.approx(-math.fsum(p * math.log(p) for p in enumerated.values()), abs=1e-12)
+    assert grammar.mean_length == pytest.approx(math.fsum(p * len(words) for words, p in enumerated.items()), abs=1e-12)
+    assert grammar.count == len(enumerated)
+    assert grammar.words == {word for words in enumerated for word in words}
+
+
+def test_the_ranks_of_the_structures_are_exactly_the_strings(grammar, enumerated):
+    strings = [structure.string(rank) for structure in grammar.structures for rank in range(structure.count)]
+    assert len(strings) == len(set(strings))
+    assert set(strings) == set(enumerated)
+
+
+def test_draws_are_as_frequent_as_their_probability(grammar, enumerated):
+    n, generator = 40_000, random.Random(1)
+    drawn = Counter(grammar.draw(generator).words for _ in range(n))
+    chi_square = sum((drawn[words] - n * p) ** 2 / (n * p) for words, p in enumerated.items())
+    freedom = len(enumerated) - 1
+    assert set(drawn) <= set(enumerated)
+    assert abs(chi_square - freedom) < 4 * math.sqrt(2 * freedom)
+
+
+def test_the_same_seed_draws_the_same_strings(grammar):
+    first, second = random.Random(3), random.Random(3)
+    assert [grammar.draw(first) for _ in range(50)] == [grammar.draw(second) for _ in range(50)]
+
+
+def test_conditioning_renormalises_what_is_left(grammar, enumerated):
+    shorter = grammar.given(lambda symbols: "end" not in symbols)
+    kept = {words: p for words, p in enumerated.items() if "end" not in words}
+    total = math.fsum(kept.values())
+    for words, p in enumerated.items():
+        assert math.exp(shorter.log_probability(words)) == pytest.approx(p / total if words in kept else 0, abs=1e-15)
+
+
+@pytest.mark.parametrize("text", ["", "N V", "cat", "cat runs end end", "cat runs soon cat", "ROOT", "cat Runs", "end"])
+def test_a_string_that_the_grammar_cannot_make_has_no_probability(grammar, text):
+    assert grammar.log_probability(text.split(" ")) == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("rules", "lexicon", "message"),
+    [
+        ("ROOT -> a S\nS -> b | c ROOT", {}, r"ROOT -> S -> ROOT"),
+        ("ROOT -> a\nROOT -> b", {}, r"a second one for 'ROOT'"),
+        ("ROOT ->", {}, r"no right-hand side"),
+        ("ROOT -> 0 a | b", {}, r"not positive"),
+        ("ROOT -> -1 a | b", {}, r"not positive"),
+        ("S -> a", {}, r"the start 'ROOT' has no rule"),
+        ("ROOT -> A | B", {"A": "run hide", "B": "run"}, r"the word 'run' belongs to 'A' and to 'B'"),
+        ("ROOT -> A | run", {"A": "run hide"}, r"the word 'run' belongs to 'A' and to 'run'"),
+    ],
+)
+def test_a_grammar_that_has_no_exact_figures_is_refused(rules, lexicon, message):
+    with pytest.raises(ValueError, match=message):
+        Grammar.read(rules, lexicon)
+
+
+def test_a_condition_that_nothing_meets_is_refused(grammar):
+    with pytest.raises(ValueError, match="at least one string"):
+        grammar.given(lambda symbols: "nothing" in symbols)
+
+
+def test_the_published_question_grammar_has_the_published_figures():
+    """Entropy, mean length and number of declaratives of McCoy, Frank and Linzen's question.gr, each found by independent enumeration."""
+    number = """
+    NP_# -> Det N_# | Det N_# Prep Det N | Det N_# RC_#
+    VP_# -> Aux_# V_intrans | Aux_# V_trans NP_O
+    RC_# -> 2 Rel Aux_# V_intrans | Rel Det N_S Aux_S V_trans | Rel Det N_P Aux_P V_trans | 2 Rel Aux_# V_trans Det N
+    """
+    rules = """
+    ROOT -> S .
+    S    -> NP_S VP_S | NP_P VP_P
+    NP_O -> Det N_S | Det N_P | Det N_S Prep Det N | Det N_P Prep Det N | Det N_S RC_S | Det N_P RC_P
+    N    -> N_S | N_P
+    """
+    sizes = {"Det": 6, "N_S": 13, "N_P": 13, "V_intrans": 9, "V_trans": 9, "Prep": 8, "Rel": 2, "Aux_S": 2, "Aux_P": 2}
+    lexicon = {name: " ".join(f"{name}{number}" for number in range(size)) for name, size in sizes.items()}
+    grammar = Grammar.read(rules + number.replace("#", "S") + number.replace("#", "P"), lexicon)
+    assert grammar.entropy == pytest.approx(20.395221106109222, abs=1e-9)
+    assert grammar.mean_length == pytest.approx(29 / 3, abs=1e-9)
+    assert grammar.count == 68_631_332_143_608
+    assert len(grammar.words) == 65
