@@ -56,7 +56,9 @@ def count_without_weights(model: config.Model, vocab_size: int) -> tuple[int, in
 def load(folder: Path) -> PreTrainedModel:
     """A saved model of any family of memlab's. Safetensors only; no code from the directory is run."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
