@@ -1,6 +1,8 @@
 """An experiment and its parts: frozen dataclasses, read from strict TOML, changed with `section.key=value`."""
 
 import dataclasses
+import datetime
+import sys
 import tomllib
 import types
 import typing
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from memlab.errors import ConfigError, did_you_mean
+
+BUDGETS = ("steps", "n_tokens", "epochs", "minutes")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -47,7 +51,7 @@ class Data:
     tokenizer: str = setting("bpe", "word, byte or bpe")
     tokenizer_options: dict[str, Any] = setting({}, "settings of the tokenizer, for example vocabulary")
     rows: Literal["windows", "documents"] = setting("windows", "a row is a window of the token stream, or one document, padded")
-    fraction: float = setting(1.0, "share of the training tokens to train on, in (0, 1]: a prefix of one fixed order")
+    fraction: float = setting(1.0, "share of the training part in (0, 1], a prefix: of its tokens, or of its documents where a row is one")
     tokens: int = setting(0, "the same in tokens; 0: `fraction` decides")
     validation: float = setting(0.05, "share of the documents held out before any fraction is taken")
     order: Literal["epochs", "random"] = setting("epochs", "a seeded permutation of the rows per epoch, or rows at random")
@@ -60,7 +64,8 @@ class Data:
     def __post_init__(self) -> None:
         _share("data.fraction", self.fraction)
         _share("data.subset_share", self.subset_share)
-        _at_least("data.tokens", self.tokens, 0)
+        for name in ("tokens", "seed"):
+            _at_least(f"data.{name}", getattr(self, name), 0)
         if not 0 < self.validation < 1:
             raise ConfigError(f"data.validation is {self.validation:g}; it must lie in (0, 1): every curve needs its held-out control")
         parts = int(1 / self.subset_share + 1e-9)
@@ -115,11 +120,14 @@ class Train:
     def __post_init__(self) -> None:
         for name in ("batch", "accumulate", "log_every", "eval_every", "eval_rows", "checkpoint_every"):
             _at_least(f"train.{name}", getattr(self, name), 1)
-        for name in ("steps", "n_tokens", "epochs", "minutes", "warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay"):
+        for name in (*BUDGETS, "warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay", "eps", "seed"):
             _at_least(f"train.{name}", getattr(self, name), 0)
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"train.{name} is {getattr(self, name):g}; it must lie in [0, 1)")
         if self.lr <= 0:
             raise ConfigError(f"train.lr is {self.lr:g}; it must be above 0")
-        given = [name for name in ("steps", "n_tokens", "epochs", "minutes") if getattr(self, name)]
+        given = [name for name in BUDGETS if getattr(self, name)]
         if len(given) > 1:
             raise ConfigError(f"the budget is given as {' and '.join('train.' + name for name in given)}; keep one and set the others to 0")
         if self.batch % self.accumulate:
@@ -135,9 +143,6 @@ class Experiment:
     data: Data = field(default_factory=Data, metadata={"meaning": "the text"})
     model: Model = field(default_factory=Model, metadata={"meaning": "the model"})
     train: Train = field(default_factory=Train, metadata={"meaning": "the training"})
-
-
-BUDGETS = ("steps", "n_tokens", "epochs", "minutes")
 
 
 def load(text: str, origin: str) -> Experiment:
@@ -171,7 +176,10 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 
 
 def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
-    """The experiment with each `section.key` set to its value. Giving one budget replaces another, a fraction replaces data.tokens."""
+    """The experiment with each `section.key` set to its value. Giving one budget replaces another, a fraction replaces data.tokens.
+
+    Raises ConfigError, as `from_dict` does, and for a whole section: it would silently set everything else in it to the defaults.
+    """
     table = to_dict(experiment)
     names = {name.removeprefix("train.") for name in changes if name.startswith("train.") and changes[name]}
     for budget in BUDGETS if names & set(BUDGETS) else ():
@@ -179,6 +187,8 @@ def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     if "data.fraction" in changes:
         table["data"]["tokens"] = 0
     for name, value in changes.items():
+        if isinstance(table.get(name), dict):
+            raise ConfigError(f"'{name}' is a section; change its settings one by one, each as {name}.key=value")
         *parents, key = name.split(".")
         target = table
         for parent in parents:
@@ -214,26 +224,15 @@ def parse_fraction(text: str) -> float:
 
 def describe_settings() -> list[dict[str, Any]]:
     """Every setting with its name, default and one-line meaning."""
-    rows = []
-    for section in dataclasses.fields(Experiment):
-        if dataclasses.is_dataclass(section.type):
-            for item in dataclasses.fields(section.type):
-                default = item.default if item.default is not dataclasses.MISSING else item.default_factory()
-                rows.append({"setting": f"{section.name}.{item.name}", "default": default, "meaning": item.metadata["meaning"]})
-    return rows
+    sections = (section for section in dataclasses.fields(Experiment) if dataclasses.is_dataclass(section.type))
+    return [row for section in sections for row in describe_options(section.type, section.name + ".")]
 
 
 def describe_options(options: type, prefix: str) -> list[dict[str, Any]]:
-    """The settings of a plug-in, as `describe_settings`."""
+    """The settings of one dataclass, of a section or of a plug-in, as `describe_settings`. Each has a default."""
     rows = []
     for item in dataclasses.fields(options):
-        default = (
-            item.default
-            if item.default is not dataclasses.MISSING
-            else ""
-            if item.default_factory is dataclasses.MISSING
-            else item.default_factory()
-        )
+        default = item.default_factory() if item.default is dataclasses.MISSING else item.default
         rows.append({"setting": prefix + item.name, "default": default, "meaning": item.metadata.get("meaning", "")})
     return rows
 
@@ -247,27 +246,7 @@ def build_options(options: type, table: Mapping[str, Any], where: str) -> Any:
     return _build(options, table, where + ".")
 
 
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _build(kind: type, table: Any, prefix: str) -> Any:
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"{prefix.rstrip('.')} is {table!r}; it must be a table of settings")
-    hints = typing.get_type_hints(kind)
-    for key in table:
-        if key not in hints:
-            known = [prefix + name for name in hints]
-            raise ConfigError(
-                f"no setting '{prefix}{key}'{did_you_mean(prefix + key, [*known, *(names_of_settings() if not prefix else ())])}"
-            )
-    return kind(**{key: _convert(hints[key], value, prefix + key) for key, value in table.items()})
-
-
-def _convert(hint: Any, value: Any, name: str) -> Any:
+def convert(hint: Any, value: Any, name: str) -> Any:
     """`value` as the annotated type, or a ConfigError. Integers pass as floats, whole floats such as 1e5 as integers."""
     origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
@@ -279,30 +258,65 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         return value
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_convert(typing.get_args(hint)[0], item, name) for item in items)
+        return tuple(convert(typing.get_args(hint)[0], item, name) for item in items)
     if origin in (typing.Union, types.UnionType):
         return _convert_union(typing.get_args(hint), value, name)
-    if hint is float and type(value) is int:
-        return float(value)
-    if hint is int and type(value) is float and value.is_integer():
-        return int(value)
     plain = origin or hint
-    if plain is Any or (isinstance(value, plain) and not (plain in (int, float) and isinstance(value, bool))):
+    if plain in (int, float):
+        return _convert_number(plain, value, name)
+    if plain is Any or isinstance(value, plain):
         return value
-    raise ConfigError(f"{name} is {value!r}; it must be {_article(plain)}")
+    raise _wrong_type(name, value, plain)
+
+
+def _toml_value(text: str) -> Any:
+    """The text itself where it is no TOML value, or a date: no setting is one, but a file may be called so."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    several = len(table) > 1  # the text holds line ends and goes on with other keys
+    return text if several or isinstance(table["value"], datetime.date | datetime.time) else table["value"]
+
+
+def _build(kind: type, table: Any, prefix: str) -> Any:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{prefix.rstrip('.') or 'the experiment'} is {table!r}; it must be a table of settings")
+    hints = typing.get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            known = [prefix + name for name in hints] if prefix else [*hints, *names_of_settings()]
+            raise ConfigError(f"no setting '{prefix}{key}'{did_you_mean(prefix + key, known)}")
+    return kind(**{key: convert(hints[key], value, prefix + key) for key, value in table.items()})
 
 
 def _convert_union(choices: tuple[Any, ...], value: Any, name: str) -> Any:
     for choice in choices:
         try:
-            return None if choice is type(None) and value is None else _convert(choice, value, name)
+            return convert(choice, value, name)
         except ConfigError as error:
             failure = error
     raise failure
 
 
-def _article(kind: type) -> str:
-    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a table"}.get(kind, kind.__name__)
+def _convert_number(kind: type, value: Any, name: str) -> int | float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if kind is float and abs(value) <= sys.float_info.max:
+            return float(value)
+        if kind is int and abs(value) < 2**63 and value == int(value):
+            return int(value)
+    raise _wrong_type(name, value, kind)
+
+
+def _wrong_type(name: str, value: Any, kind: type) -> ConfigError:
+    words = {
+        int: "a whole number below 2^63",
+        float: "a finite number",
+        str: "a text, in quotes",
+        bool: "true or false",
+        dict: "a table",
+    }
+    return ConfigError(f"{name} is {value!r}; it must be {words.get(kind, kind.__name__)}")
 
 
 def _share(name: str, value: float) -> None:

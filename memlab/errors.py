@@ -40,9 +40,12 @@ class TrainingError(MemlabError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'docs-full'?` for the nearest known name, else the list of what there is (or nothing)."""
+    """`; did you mean 'docs-full'?` for the nearest known name, else the list of what there is (or nothing).
+
+    A setting is known by its last part too: 'lr' means 'train.lr'.
+    """
     names = sorted(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    nearest = [word for word in names if word.endswith(f".{name}")] or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if nearest:
-        return f"; did you mean '{nearest[0]}'?"
+        return f"; did you mean {' or '.join(map(repr, nearest))}?"
     return f"; there are: {', '.join(names)}" if names else ""

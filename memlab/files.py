@@ -12,23 +12,25 @@ from typing import Any
 
 from memlab.errors import RunError
 
+_MOVES = {
+    errno.ENOSPC: "free some space there, or choose another place with --home",
+    errno.EDQUOT: "free some space there, or choose another place with --home",
+    errno.EACCES: "choose a place that you may write to with --home or MEMLAB_HOME",
+    errno.EPERM: "choose a place that you may write to with --home or MEMLAB_HOME",
+    errno.EROFS: "choose another place with --home or MEMLAB_HOME",
+    errno.EEXIST: "choose another name",
+    errno.ENOTEMPTY: "choose another name",
+}
+
 
 @contextlib.contextmanager
 def explained(path: Path, doing: str) -> Iterator[None]:
-    """Turn the operating system's refusals into one line: no space, no permission, read-only file system."""
+    """Turn the operating system's refusals into one line that names the path: no space, no permission, a full quota, a broken disk."""
     try:
         yield
     except OSError as error:
-        moves = {
-            errno.ENOSPC: "free some space there, or choose another place with --home",
-            errno.EDQUOT: "your quota is used up: free some space there, or choose another place with --home",
-            errno.EACCES: "choose a place that you may write to with --home or MEMLAB_HOME",
-            errno.EROFS: "the file system is read-only: choose another place with --home or MEMLAB_HOME",
-        }
-        move = moves.get(error.errno)
-        if move is None:
-            raise
-        raise RunError(f"{doing} {path} failed: {os.strerror(error.errno)}; {move}") from error
+        move = _MOVES.get(error.errno, "")
+        raise RunError(f"{doing} {path} failed: {error.strerror or error}{move and '; '}{move}") from error
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -46,8 +48,8 @@ def write_atomic(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_atomic` of indented JSON; NaN and infinity are not JSON and raise ValueError."""
-    write_atomic(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """`write_atomic` of indented JSON, in ASCII; NaN and infinity are not JSON and raise ValueError."""
+    write_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")  # escaped, so that a path that is not UTF-8 survives
 
 
 def read_json(path: Path) -> Any:
@@ -56,7 +58,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
 
 
@@ -76,12 +78,16 @@ def lock(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[boo
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-        try:
-            fcntl.flock(descriptor, mode)
-            held = True
-        except BlockingIOError:
-            held = False
+        with explained(path, "locking"):
+            held = _flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         yield held
     finally:
         os.close(descriptor)
+
+
+def _flock(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode)
+    except BlockingIOError:
+        return False
+    return True

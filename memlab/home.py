@@ -1,8 +1,10 @@
 """The home: where runs and corpora lie, and which run a name means."""
 
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +12,7 @@ from typing import BinaryIO
 import platformdirs
 
 from memlab.errors import UnknownName, UsageError, did_you_mean
+from memlab.files import explained
 from memlab.rundir import RunDir
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -18,21 +21,25 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def find_home(path: str | None = None) -> Path:
     """`--home`, else MEMLAB_HOME, else the user's data directory."""
     chosen = path or os.environ.get("MEMLAB_HOME") or platformdirs.user_data_dir("memlab", appauthor=False)
-    return Path(chosen).expanduser().absolute()
+    return Path(os.path.expanduser(chosen)).absolute()
 
 
 def runs_of(home: Path) -> list[RunDir]:
-    """Every run directory under the home, oldest first. A directory is a run as soon as it has a config.json."""
+    """Every run directory under the home, oldest first: what has a config.json, and is not hidden (half made or half removed)."""
     folder = home / "runs"
-    found = [RunDir(path) for path in folder.iterdir() if (path / "config.json").is_file()] if folder.is_dir() else []
-    return sorted(found, key=lambda run: (run.created(), run.name))
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError):  # no run, removed meanwhile, or not for this person to read
+            if not path.name.startswith("."):
+                found.append((RunDir(path).created(), path))
+    return [RunDir(path) for _, path in sorted(found)]
 
 
 def find_run(home: Path, word: str) -> RunDir:
     """The run that a name, a path, a unique prefix or `last` means. Raises UnknownName, or UsageError where several match."""
     if os.sep in word or word in (".", ".."):
-        path = Path(word).expanduser()
-        if (path / "config.json").is_file():
+        path = Path(os.path.expanduser(word))
+        if os.path.isfile(path / "config.json"):
             return RunDir(path.absolute())
         raise UnknownName(f"no run directory at '{word}': it has no config.json")
     runs = runs_of(home)
@@ -41,7 +48,7 @@ def find_run(home: Path, word: str) -> RunDir:
     names = [run.name for run in runs]
     if word in names:
         return runs[names.index(word)]
-    matches = [run for run in runs if run.name.startswith(word)]
+    matches = [run for run in runs if word and run.name.startswith(word)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -52,7 +59,7 @@ def find_run(home: Path, word: str) -> RunDir:
 
 
 def new_run_path(home: Path, base: str, name: str | None) -> Path:
-    """Where a new run goes: under its given name, which must be free, else under `base` with the next free number."""
+    """Where a new run goes: under its given name, which must be free, else under `base`, made a plain name, with the next free number."""
     folder = home / "runs"
     if name is not None:
         if not _NAME.fullmatch(name) or name == "last":
@@ -60,6 +67,7 @@ def new_run_path(home: Path, base: str, name: str | None) -> Path:
         if (folder / name).exists():
             raise UsageError(f"there is already a run '{name}'; choose another --name, or `memlab remove {name}` first")
         return folder / name
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", base)[:90].strip("._-") or "run"
     number = 1
     while (folder / f"{base}-{number}").exists():
         number += 1
@@ -69,12 +77,12 @@ def new_run_path(home: Path, base: str, name: str | None) -> Path:
 def spool(home: Path, stream: BinaryIO) -> Path:
     """Keep a stream under the home by its content, so that a process that starts later can read it; its path."""
     folder = home / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-            file.write(block)
-    path = folder / f"stdin-{digest.hexdigest()[:16]}.txt"
-    os.replace(file.name, path)
-    return path
+    with explained(folder, "writing to"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            file = Path(aside, "stdin")
+            with file.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+            with file.open("rb") as copy:
+                path = folder / f"stdin-{hashlib.file_digest(copy, 'sha256').hexdigest()[:16]}.txt"
+            return file.replace(path)

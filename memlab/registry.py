@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +27,8 @@ class Description:
 
 
 def names(kind: Kind) -> list[str]:
-    """The plug-ins of a kind: the Python files of its folder that do not begin with an underscore."""
-    return sorted(path.stem for path in _folder(kind).glob("*.py") if not path.stem.startswith("_"))
+    """The plug-ins of a kind: the Python files of its folder, except for those whose names begin with an underscore or a dot."""
+    return sorted(path.stem for path in _folder(kind).glob("*.py") if not path.stem.startswith(("_", ".")))
 
 
 def describe(kind: Kind, name: str) -> Description:
@@ -52,9 +53,10 @@ def preset_path(name: str) -> Path:
     """A shipped preset by name, or any TOML file by path."""
     if name in preset_names():
         return PRESETS / f"{name}.toml"
-    if name.endswith(".toml") and Path(name).expanduser().is_file():
-        return Path(name).expanduser()
     if name.endswith(".toml"):
+        path = os.path.expanduser(name)
+        if os.path.isfile(path):
+            return Path(path)
         raise UnknownName(f"no file '{name}'; give the path of a TOML file or the name of a preset (`memlab presets`)")
     raise UnknownName(f"no preset '{name}'{did_you_mean(name, preset_names())}")
 

@@ -7,11 +7,14 @@ import typer
 
 from memlab import __version__
 from memlab.cli import catalogue, doctor, runs, sample, train, watch
+from memlab.errors import UsageError
+
+_WrongArguments = typer.BadParameter.__bases__[0]  # click's UsageError, wherever this typer keeps its click
 
 app = typer.Typer(
     name="memlab",
     help="A terminal lab in which one watches a transformer memorise.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -35,6 +38,20 @@ def common(
     from memlab.home import find_home
 
     context.obj = find_home(home)
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def run() -> int:
+    """Run the command line; the exit status. Raises MemlabError, also for arguments that make no sense."""
+    try:
+        return app(prog_name="memlab", standalone_mode=False) or 0
+    except _WrongArguments as error:
+        command = error.ctx.command_path if error.ctx else "memlab"
+        before = ", which stands before the command: memlab --home PATH COMMAND" if "--home" in error.format_message() else ""
+        raise UsageError(f"{error.format_message().rstrip('.')}{before}; see `{command} --help`") from None
+    except typer.Abort:  # an answer that was not given
+        return 1
 
 
 START, LOOK, TIDY = "Train", "Look", "Keep house"

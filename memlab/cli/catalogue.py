@@ -90,9 +90,12 @@ def _show_preset(home: Any, experiment: config.Experiment, name: str, json: bool
     if json:
         say_json({"name": name, "settings": config.to_dict(experiment), "plan": found})
         return
-    from memlab.lab.describe import plan_facts, resolved_settings
+    from memlab.lab.describe import changed_settings, plan_facts
+    from memlab.render.safe import safe
 
     now = look()
-    say(f"{experiment.experiment}\n\nExpect: {experiment.expect}\n")
-    say(keyvalues(resolved_settings(experiment), now.width, color=now.color, ascii=now.ascii) + "\n")
-    say(keyvalues(plan_facts(experiment, found), now.width, color=now.color, ascii=now.ascii))
+    for words in (experiment.experiment, experiment.expect and f"Expect: {experiment.expect}"):
+        if words:
+            say(safe(words, ascii=now.ascii) + "\n")
+    say(keyvalues(changed_settings(experiment), now.width, color=now.color, ascii=now.ascii) + "\n")
+    say(keyvalues(plan_facts(found), now.width, color=now.color, ascii=now.ascii))

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from memlab.cli.terminal import look, say, say_json
-from memlab.errors import UsageError
-from memlab.files import explained
+from memlab.errors import RunError, UsageError
+from memlab.files import explained, lock
 from memlab.home import find_run, runs_of
+from memlab.rundir import RunDir
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -66,9 +67,9 @@ def remove(
     """Remove runs with everything in them. Asks first."""
     from memlab.render.scale import nbytes
 
-    found = [find_run(context.obj, name) for name in dict.fromkeys(names)]
+    found = dict.fromkeys(find_run(context.obj, name) for name in names)  # each once
     for run in found:
-        if run.is_active():
+        if _is_active(run):
             raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
     for run in found:
         if yes or typer.confirm(f"Remove {run.path} ({nbytes(_size(run.path))})?"):
@@ -84,13 +85,7 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
     from memlab.render.scale import nbytes
 
     home = context.obj
-    runs = runs_of(home)
-    used = {run.provenance().get("data", {}).get("corpus") for run in runs}
-    if any(run.is_active() and not run.provenance().get("data") for run in runs):
-        raise UsageError("a run is just building its corpus; try again when it trains")
-    spare = [path for path in _children(home / "corpora") if path.is_dir() and path.name not in used]
-    spare += [path for path in _children(home / "runs") if path.name.startswith(".")]
-    spare += _children(home / "spool")
+    spare = _spare(home)
     if not spare:
         say(f"Nothing to remove under {home}.")
         return
@@ -101,6 +96,38 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
             with explained(path, "removing"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         say(f"removed {len(spare)}")
+
+
+def _is_active(run: RunDir) -> bool:
+    try:
+        return run.is_active()
+    except RunError:  # its state is damaged: no trainer goes on with that
+        return False
+
+
+def _spare(home: Path) -> list[Path]:
+    """What nothing needs. Raises UsageError while a run builds its corpus, RunError where a run does not say which one it uses."""
+    used, waiting = set(), ""
+    for run in runs_of(home):
+        data = run.provenance().get("data")
+        if data:
+            used.add(data.get("corpus"))
+        elif run.is_active():
+            raise UsageError(f"run '{run.name}' is just building its corpus; try again when it trains")
+        else:
+            waiting += str(run.original().data.source_options)  # a resumed run would build its corpus from there
+    corpora = [path for path in _children(home / "corpora") if path.is_dir() and path.name not in used and not _is_being_built(path)]
+    removed = [path for path in _children(home / "runs") if path.name.startswith(".")]
+    return [*corpora, *removed, *(path for path in _children(home / "spool") if str(path) not in waiting)]
+
+
+def _is_being_built(corpus: Path) -> bool:
+    """Whether somebody builds it just now: an estimate does so without a run."""
+    path = corpus.with_name(f".{corpus.name.removesuffix('.building')}.lock")
+    if not path.exists():
+        return False
+    with lock(path, wait=False) as free:
+        return not free
 
 
 def _children(folder: Path) -> list[Path]:

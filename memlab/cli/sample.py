@@ -21,7 +21,7 @@ def sample(
     json: Json = False,
 ) -> None:
     """Continue a prompt with a run's last checkpoint, or an earlier one."""
-    if temperature < 0:
+    if not temperature >= 0:
         raise UsageError(f"--temperature is {temperature:g}; it must be at least 0 (0 is greedy)")
     if tokens < 1:
         raise UsageError(f"--tokens is {tokens}; it must be at least 1")

@@ -1,16 +1,19 @@
 """demo, train, resume, stop: everything that starts or ends a trainer."""
 
+import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from memlab import config, registry
-from memlab.cli.terminal import look, say
-from memlab.errors import ConfigError, MemlabError, RunError
+from memlab.cli.terminal import say
+from memlab.errors import ConfigError, RunError, UsageError
 from memlab.home import find_run, new_run_path
+from memlab.rundir import RunDir
 
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.lr=1e-4 (`memlab presets --settings`).")
@@ -64,8 +67,7 @@ def resume(
     changes = config.parse_assignments(settings or [])
     if steps is not None:
         changes["train.steps"] = steps
-    launch.resume(found, context.obj, changes)
-    _attend(found, detach)
+    raise typer.Exit(_begin(found, lambda: launch.resume(found, context.obj, changes), detach))
 
 
 def stop(
@@ -82,8 +84,11 @@ def stop(
         raise RunError(
             f"run '{found.name}' has not left after {wait:g} s; it saves at its next step, `memlab watch {found.name}` shows when"
         )
-    state = found.state()
-    say(f"{found.name} is {found.status()} at step {state.step:,} of {state.steps:,}; `memlab resume {found.name}` goes on")
+    state, status = found.state(), found.status()
+    say(
+        f"{found.name} is {status} at step {state.step:,} of {state.steps:,}"
+        + (f"; `memlab resume {found.name}` goes on" if status != "finished" else "")
+    )
 
 
 def resolve(
@@ -95,9 +100,9 @@ def resolve(
     changes: dict[str, Any] = config.parse_assignments(settings or [])
     flags = {"data.fraction": fraction and config.parse_fraction(fraction), "model.size": size, "train.seed": seed, "train.device": device}
     changes |= {key: value for key, value in flags.items() if value is not None}
-    experiment = _spool_standard_input(home, config.changed(experiment, changes))
+    experiment = config.changed(experiment, changes)
     check(experiment)
-    return experiment, path.read_text(encoding="utf-8")
+    return _settle_paths(home, experiment), path.read_text(encoding="utf-8")
 
 
 def check(experiment: config.Experiment) -> None:
@@ -116,33 +121,35 @@ def check(experiment: config.Experiment) -> None:
         )
 
 
-def _spool_standard_input(home: Path, experiment: config.Experiment) -> config.Experiment:
-    """`path=-` of the files source: the trainer has no standard input, so its text is kept in the home by its content."""
-    if experiment.data.source != "files" or experiment.data.source_options.get("path") != "-":
+def _settle_paths(home: Path, experiment: config.Experiment) -> config.Experiment:
+    """Paths of the files source as the trainer will find them: it works elsewhere, and has no standard input to read `-` from."""
+    given = experiment.data.source_options.get("path")
+    if experiment.data.source != "files" or not given:
         return experiment
-    from memlab.home import spool
+    if given == "-":
+        from memlab.home import spool
 
-    return config.changed(experiment, {"data.source_options.path": str(spool(home, sys.stdin.buffer))})
+        return config.changed(experiment, {"data.source_options.path": str(spool(home, sys.stdin.buffer))})
+    paths = [os.path.abspath(os.path.expanduser(path)) for path in ([given] if isinstance(given, str) else given)]
+    return config.changed(experiment, {"data.source_options.path": paths[0] if isinstance(given, str) else paths})
 
 
 def _start(home: Path, base: str, text: str, experiment: config.Experiment, name: str | None, detach: bool) -> None:
     from memlab.training import launch
 
-    run = launch.start(new_run_path(home, base, name), home, text, experiment)
-    try:
-        _attend(run, detach)
-    except MemlabError:
-        if not detach and not any(run.checkpoints.iterdir()) and run.status() == "failed":
-            shutil.rmtree(run.path)  # it failed before its first step: nothing to keep, and the name is free again
-        raise
+    run = RunDir(new_run_path(home, base, name))
+    status = _begin(run, lambda: launch.start(run.path, home, text, experiment), detach)
+    if status == UsageError.exit_status and not any(run.checkpoints.iterdir()):
+        shutil.rmtree(run.path)  # a wrong request that only the trainer could see: nothing to keep, and the name is free again
+    raise typer.Exit(status)
 
 
-def _attend(run: Any, detach: bool) -> None:
+def _begin(run: RunDir, begin: Callable[[], object], detach: bool) -> int:
+    """Start a trainer and show its run, or say how to; the exit status."""
     from memlab.cli import watch
 
-    if detach:
-        say(f"{run.name} is training in its own process.\n  memlab watch {run.name}\n  memlab stop {run.name}\n  {run.path}")
-        return
-    status = watch.attend(run, forward=not look().live)
-    if status:
-        raise typer.Exit(status)
+    if not detach:
+        return watch.attend(run, begin)
+    begin()
+    say(f"{run.name} is training in its own process.\n  memlab watch {run.name}\n  memlab stop {run.name}\n  {run.path}")
+    return 0

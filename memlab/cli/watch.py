@@ -2,9 +2,11 @@
 
 import contextlib
 import signal
+import sys
+import textwrap
 import time
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +15,12 @@ from memlab.errors import UsageError
 from memlab.home import find_run
 from memlab.rundir import RunDir
 
+if TYPE_CHECKING:
+    from memlab.lab.view import RunView
+
 STOPPED, LEFT = 3, 130
 _POLL_SECONDS = 0.5  # at most two redraws a second
+_TALLEST = 34  # rows of a picture that stays on the screen
 _AXES = ("steps", "tokens", "seconds")
 
 
@@ -37,98 +43,111 @@ def watch(
     if json:
         state = vars(view.state) if view.state else None
         say_json({"name": found.name, "status": view.status, "state": state, "provenance": view.provenance, "events": view.rows})
-        return
-    if once:
-        _draw(found, x, log, raw)
-        return
-    status = attend(found, forward=False, x=x, log=log, raw=raw)
-    if status:
-        raise typer.Exit(status)
+    elif once:
+        now = look()
+        say(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), x, log, raw))
+    else:
+        raise typer.Exit(attend(found, x=x, log=log, raw=raw))
 
 
-def attend(run: RunDir, forward: bool, x: str = "steps", log: bool = False, raw: bool = False) -> int:
-    """Show a run until nobody trains it any more; the exit status that says how it ended.
+def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "steps", log: bool = False, raw: bool = False) -> int:
+    """Show a run until nobody trains it any more; the exit status that says how it ended. `begin` starts it first.
 
-    Live on a terminal, where Ctrl-C leaves the run alone. In lines elsewhere; with `forward`, SIGTERM and Ctrl-C then stop the run.
+    Live on a terminal, where Ctrl-C leaves the run alone. In lines elsewhere, where SIGTERM and Ctrl-C stop a run that was begun here.
     """
     from memlab.lab.view import open_view
 
+    live = look().live
     try:
-        if look().live:
-            _attend_live(run, x, log, raw)
-        else:
-            with _forwarding(run) if forward else contextlib.nullcontext():
-                _attend_in_lines(run)
+        with _stopping_on_signals(run) if begin and not live else contextlib.nullcontext():
+            if begin:
+                begin()
+            view = open_view(run)
+            if live:
+                _attend_live(view, x, log, raw)
+            else:
+                _attend_in_lines(view)
     except KeyboardInterrupt:
-        name = run.name
-        say(f"\n{name} goes on by itself.  memlab watch {name} shows it again, memlab stop {name} ends it")
+        if not run.path.exists():
+            raise
+        say(f"\n{run.name} goes on by itself.  memlab watch {run.name} shows it again, memlab stop {run.name} ends it")
         return LEFT
-    return _conclude(open_view(run))
+    return _conclude(view)
 
 
-def _attend_live(run: RunDir, x: str, log: bool, raw: bool) -> None:
-    """Redraw when something has changed, at most twice a second."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+def _attend_live(view: "RunView", x: str, log: bool, raw: bool) -> None:
+    """Redraw when something has changed, at most twice a second; the last picture stays on the normal screen."""
+    from memlab.cli.live import Screen
 
+    try:
+        if view.is_active:
+            with Screen() as screen:
+                size = None
+                while view.is_active:
+                    now = look()
+                    if size != (now.width, now.height) or view.poll():
+                        size = now.width, now.height
+                        screen.draw(_live_lines(view, x, log, raw), size)
+                    time.sleep(_POLL_SECONDS)
+    finally:
+        if view.rows:
+            now = look()
+            say(_picture(view, now.width, max(1, min(now.height - 4, _TALLEST)), x, log, raw))  # with what is said next still in sight
+
+
+def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
+    from memlab.render.safe import safe
+
+    now = look()
+    width = max(1, now.width - 1)  # a full row would leave the cursor in the next one
+    hint = [safe(f"Ctrl-C leaves it running · memlab stop {view.run.name} ends it", width, ascii=now.ascii)] if now.height > 10 else []
+    return [*_picture(view, width, max(1, now.height - len(hint)), x, log, raw).split("\n"), *hint]
+
+
+def _picture(view: "RunView", width: int, height: int, x: str, log: bool, raw: bool) -> str:
     from memlab.lab.screen import Look, frame
-    from memlab.lab.view import open_view
 
-    view = open_view(run)
-    console = Console(highlight=False, no_color=not look().color)
-
-    def picture() -> Text:
-        now = look()
-        width, height = max(1, now.width - 1), max(1, min(now.height - 2, 34))
-        return Text.from_ansi(frame(view, width, height, Look(x, log, raw, now.color, now.ascii)))
-
-    with Live(picture(), console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        size = look()
-        while view.is_active:
-            time.sleep(_POLL_SECONDS)
-            if view.poll() or look() != size:
-                size = look()
-                live.update(picture(), refresh=True)
+    now = look()
+    return frame(view, width, height, Look(x, log, raw, now.color, now.ascii))
 
 
-def _attend_in_lines(run: RunDir) -> None:
+def _attend_in_lines(view: "RunView") -> None:
     """One line when something begins, one per evaluation; no cursor movement."""
     from memlab.lab.screen import plain_line, title
-    from memlab.lab.view import open_view, work_of
+    from memlab.lab.view import work_of
 
-    view = open_view(run)
-    shown, doing, titled = 0, "", False
+    say(f"{view.run.name} in {view.run.path}")
+    shown, doing = 0, ""
     while True:
+        active = view.is_active
         work = work_of(view)
         if work and work.doing != doing:
             doing = work.doing
-            say(f"{run.name}: {doing}")
-        if view.evaluations and not titled:
-            titled = True
-            say(title(view))
+            say(f"{view.run.name}: {doing}")
         evaluations = view.evaluations
-        if shown > len(evaluations):  # resumed: the rows that were beyond its step are gone
-            shown = len(evaluations)
+        if evaluations and not shown:
+            say(title(view))
+        shown = min(shown, len(evaluations))  # resumed: the rows that were beyond its step are gone
         for evaluation in evaluations[shown:]:
             say(plain_line(view, evaluation))
         shown = len(evaluations)
-        if not view.is_active:
+        if not active:
             return
         time.sleep(_POLL_SECONDS)
         view.poll()
 
 
 @contextlib.contextmanager
-def _forwarding(run: RunDir) -> Iterator[None]:
+def _stopping_on_signals(run: RunDir) -> Iterator[None]:
     """In a batch job or pipe, SIGTERM and SIGINT ask the trainer to save and leave; SIGHUP leaves it alone, as a lost connection does."""
     from memlab.training import launch
 
-    def forward(number: int, frame: object) -> None:
-        if run.is_active():
-            launch.stop(run)
+    def stop(number: int, frame: object) -> None:
+        if not run.path.exists() or not run.is_active():
+            sys.exit(128 + number)
+        launch.stop(run)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
@@ -136,35 +155,27 @@ def _forwarding(run: RunDir) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _conclude(view) -> int:
+def _conclude(view: "RunView") -> int:
     """What came of it, in words, and what to type next."""
     from memlab.lab import summary
     from memlab.render.tables import keyvalues
+    from memlab.training import launch
+    from memlab.training.schedule import ends_at_zero
 
     name, now = view.run.name, look()
     if view.status in ("failed", "lost"):
         complain(view.problem())
-        return 1
-    if "data" not in view.provenance:
-        say(f"{name} is {view.status}; it had not begun to train")
+        return launch.exit_status(view.run) or 1
+    if not view.has_facts:
+        say(f"{name} is {view.status}; it had not begun to train.  memlab resume {name} begins")
         return STOPPED
-    say()
-    say(keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii))
-    say()
-    say(summary.verdict(view))
-    say()
+    say(f"\n{keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii)}")
+    say(f"\n{textwrap.fill(summary.verdict(view), max(20, now.width))}\n")
     if view.status == "stopped":
-        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.  memlab resume {name}")
+        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.  memlab resume {name} goes on")
         return STOPPED
-    say(
-        f'Next:  memlab sample {name} "Return the"    memlab watch {name} --log    memlab resume {name} --steps {2 * view.steps}    memlab runs'
-    )
+    train = view.run.experiment().train
+    rate = f" --set train.min_lr={train.lr / 10:.2g}" if ends_at_zero(train) else ""
+    commands = (f"sample {name}", f"watch {name} --log", f"resume {name} --steps {2 * view.steps}{rate}", "runs")
+    say("Next:  " + "\n       ".join(f"memlab {command}" for command in commands))
     return 0
-
-
-def _draw(run: RunDir, x: str, log: bool, raw: bool) -> None:
-    from memlab.lab.screen import Look, frame
-    from memlab.lab.view import open_view
-
-    now = look()
-    say(frame(open_view(run), now.width, min(now.height - 1, 34), Look(x, log, raw, now.color, now.ascii)))

@@ -11,6 +11,7 @@ import numpy as np
 Order = Literal["epochs", "random"]
 
 _ROUNDS = 6
+_CHUNK = 1 << 22  # draws counted at once, to stay flat in memory
 
 
 def rows(seed: int, step: int, batch: int, n_rows: int, order: Order = "epochs") -> np.ndarray:
@@ -27,7 +28,11 @@ def times_seen(seed: int, steps: int, batch: int, n_rows: int, order: Order = "e
     """How often each row has been read in the first `steps` steps: (n_rows,) int64."""
     n_read = steps * batch
     if order == "random":
-        return np.bincount(_rows_at(seed, np.arange(n_read, dtype=np.uint64), n_rows, order), minlength=n_rows)
+        seen = np.zeros(n_rows, np.int64)
+        for start in range(0, n_read, _CHUNK):
+            drawn = _rows_at(seed, np.arange(start, min(start + _CHUNK, n_read), dtype=np.uint64), n_rows, order)
+            seen += np.bincount(drawn, minlength=n_rows)
+        return seen
     epochs, rest = divmod(n_read, n_rows)
     seen = np.full(n_rows, epochs, np.int64)
     seen[_rows_at(seed, np.arange(epochs * n_rows, epochs * n_rows + rest, dtype=np.uint64), n_rows, order)] += 1
@@ -46,7 +51,7 @@ def mix(values: np.ndarray, seed: int) -> np.ndarray:
 
 
 def permute(index: np.ndarray, n: int, key: int) -> np.ndarray:
-    """A keyed permutation of range(n), evaluated at `index` (any shape, uint64) without building it."""
+    """A keyed permutation of range(n), evaluated at `index` (any length, values below n) without building it: uint64."""
     half = np.uint64(max(1, (max(n - 1, 1).bit_length() + 1) // 2))
     out = _feistel(index.astype(np.uint64), half, key)
     while (outside := out >= n).any():

@@ -45,8 +45,8 @@ class RaggedWriter:
         return self.n_lists, self.n_items
 
     def close(self) -> None:
-        self._values.close()
-        self._ends.close()
+        with explained(Path(self._values.name), "writing"), self._values, self._ends:
+            pass
 
 
 class Ragged:

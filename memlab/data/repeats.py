@@ -12,8 +12,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from memlab.data.ragged import Ragged
-from memlab.data.rows import RunData
+from memlab.data.rows import DocumentRows, RunData, Stream
 
 _CHUNK = 1 << 20
 _SPAN = 50  # tokens, as Carlini et al. 2022 and Lee et al. 2022 use
@@ -30,20 +29,18 @@ class Repeats:
 
 
 def repeats_of(data: RunData, rows: str, context: int) -> Repeats:
-    """The repeats of a run's training and validation text: whole documents where a row is one, else spans at any offset."""
-    train, held_out = data.corpus.tokens("train"), data.corpus.tokens("validation")
+    """The repeats of a run's training text, canaries and all, and its validation text: whole documents where a row is one, else spans."""
     if rows == "documents":
-        chosen = [index for index in data.selection.documents if index >= 0]
-        return _compare(_document_hashes(train, chosen), _document_hashes(held_out, range(len(held_out))), 0, 1.0)
-    return count_repeats(train.values[: data.selection.n_tokens], held_out.values, min(_SPAN, context))
+        return _compare(_document_hashes(data.train), _document_hashes(data.validation), 0, 1.0)
+    return count_repeats(data.train.stream, data.validation.stream, min(_SPAN, context))
 
 
-def count_repeats(training: np.ndarray, validation: np.ndarray, span: int, limit: int = 20_000_000) -> Repeats:
+def count_repeats(training: np.ndarray | Stream, validation: np.ndarray | Stream, span: int, limit: int = 20_000_000) -> Repeats:
     """How much of the training text occurs in it more than once, and how much of the validation text occurs in training.
 
     `training` and `validation` are token ids, (n,). A text shorter than a span has no spans and a share of 0.
     """
-    sampled = min(1.0, limit / max(1, len(training)))
+    sampled = min(1.0, limit / max(1, len(training), len(validation)))
     return _compare(_fingerprints(training, span, sampled), _fingerprints(validation, span, sampled), span, sampled)
 
 
@@ -54,24 +51,24 @@ def _compare(training: np.ndarray, validation: np.ndarray, span: int, sampled: f
     return Repeats(span, float(repeated), float(overlap), sampled)
 
 
-def _document_hashes(tokens: Ragged, documents) -> np.ndarray:
-    digests = [blake2b(tokens[int(index)].tobytes(), digest_size=8).digest() for index in documents]
+def _document_hashes(rows: DocumentRows) -> np.ndarray:
+    digests = [blake2b(rows.document(index).tobytes(), digest_size=8).digest() for index in range(len(rows))]
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _fingerprints(tokens: np.ndarray, span: int, share: float) -> np.ndarray:
+def _fingerprints(tokens: np.ndarray | Stream, span: int, share: float) -> np.ndarray:
     threshold = np.uint64(min(2**64 - 1, int(share * 2**64)))
     parts = [part[part <= threshold] for part in _all_fingerprints(tokens, span)]
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 
-def _all_fingerprints(tokens: np.ndarray, span: int) -> Iterator[np.ndarray]:
+def _all_fingerprints(tokens: np.ndarray | Stream, span: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(0x5EED)
     multiplier = int(generator.integers(0, 2**63)) * 2 + 1
-    powers, inverses = _powers(multiplier), _powers(pow(multiplier, -1, 2**64))
+    powers, inverses = (_powers(base, _CHUNK + span) for base in (multiplier, pow(multiplier, -1, 2**64)))
     table = generator.integers(0, 2**64, 1 << 16, dtype=np.uint64)
     for start in range(0, len(tokens) - span + 1, _CHUNK):
-        chunk = np.asarray(tokens[start : start + _CHUNK + span - 1]).astype(np.uint64)
+        chunk = tokens[start : start + _CHUNK + span - 1].astype(np.uint64)
         values = table[chunk & np.uint64(0xFFFF)] + (chunk >> np.uint64(16)) * np.uint64(0x9E3779B97F4A7C15)
         with np.errstate(over="ignore"):
             sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values * powers[: len(values)], dtype=np.uint64)])
@@ -79,10 +76,10 @@ def _all_fingerprints(tokens: np.ndarray, span: int) -> Iterator[np.ndarray]:
             yield mixed ^ (mixed >> np.uint64(29))
 
 
-def _powers(base: int) -> np.ndarray:
-    """base^i mod 2^64 for i below the longest chunk, by repeated doubling."""
+def _powers(base: int, n: int) -> np.ndarray:
+    """base^i mod 2^64 for i below n at least, by repeated doubling."""
     out = np.ones(1, np.uint64)
     with np.errstate(over="ignore"):
-        while len(out) < _CHUNK * 2:
+        while len(out) < n:
             out = np.concatenate([out, out * np.uint64(pow(base, len(out), 2**64))])
     return out

@@ -31,56 +31,53 @@ class Rows(Protocol):
 
 
 class Stream:
-    """The tokens of a selection end to end, read from the memory map piece by piece; nothing is copied ahead."""
+    """The tokens of a selection end to end, read from the memory map piece by piece; nothing is copied ahead.
+
+    `stream[start:stop]` are tokens, int64; `len(stream)` is D.
+    """
 
     def __init__(self, selection: Selection) -> None:
-        self._values = selection.tokens.values
-        self._canaries = selection.canary_values()
-        self._documents = selection.documents
+        self._selection = selection
         if selection.is_prefix():
-            self._starts, self._ends = np.zeros(1, np.int64), np.array([selection.n_tokens], np.int64)
+            self._starts, self._ends = np.zeros(1, np.int64), np.array([selection.n_tokens])  # one piece, as it lies on disk
+            self._document_ends = selection.tokens.ends
         else:
             self._starts, stops = selection.spans()
-            self._ends = np.cumsum(stops - self._starts)
-        self._document_ends = selection.tokens.ends
-        self._prefix = selection.is_prefix()
-        self.n_tokens = selection.n_tokens
+            self._ends = self._document_ends = np.cumsum(stops - self._starts)
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Tokens [start, stop) of the stream, int64."""
-        parts = []
+    def __len__(self) -> int:
+        return self._selection.n_tokens
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        start, stop, _ = part.indices(len(self))
+        parts = [np.empty(0, np.int64)]
         piece = int(np.searchsorted(self._ends, start, side="right"))
         while start < stop:
-            begin = self._ends[piece - 1] if piece else 0
+            begin = int(self._starts[piece]) + start - _begin(self._ends, piece)
             until = min(stop, int(self._ends[piece]))
-            source = int(self._starts[piece]) + start - int(begin)
-            parts.append(self._source(source, source + until - start))
+            parts.append(self._selection.read(begin, begin + until - start))
             start, piece = until, piece + 1
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.concatenate(parts)
 
     def locate(self, position: int) -> tuple[int, int]:
         """The document at a position of the stream (-1-k: canary k) and the offset in it."""
-        ends = self._document_ends if self._prefix else self._ends
-        place = int(np.searchsorted(ends, position, side="right"))
-        return int(self._documents[place]), position - (int(ends[place - 1]) if place else 0)
-
-    def _source(self, start: int, stop: int) -> np.ndarray:
-        n = len(self._values)
-        return (self._values[start:stop] if start < n else self._canaries[start - n : stop - n]).astype(np.int64)
+        place = int(np.searchsorted(self._document_ends, position, side="right"))
+        return int(self._selection.documents[place]), position - _begin(self._document_ends, place)
 
 
 class WindowRows:
     """Row i predicts `context` tokens of the stream from position i·stride + 1 on, given the token before them.
 
-    With stride = context every token but the first is predicted once an epoch; stride 1 is for rows drawn at random.
+    With stride = context every token is predicted once an epoch, except for the first and a rest shorter than a window; stride 1
+    is for rows drawn at random.
     """
 
     def __init__(self, stream: Stream, context: int, stride: int) -> None:
-        self._stream, self._context, self._stride = stream, context, stride
-        self._n = (stream.n_tokens - 1 - context) // stride + 1
+        self.stream, self._context, self._stride = stream, context, stride
+        self._n = (len(stream) - 1 - context) // stride + 1
         if self._n < 1:
             raise DataError(
-                f"{stream.n_tokens:,} tokens are fewer than one window of {context + 1} (model.context {context} and one more); "
+                f"{len(stream):,} tokens are fewer than one window of {context + 1} (model.context {context} and one more); "
                 "take a larger fraction, more text, or a smaller model.context"
             )
         self.n_predicted = self._n * context
@@ -90,11 +87,11 @@ class WindowRows:
 
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         starts = [int(index) * self._stride for index in indices]
-        block = np.stack([self._stream.read(start, start + self._context + 1) for start in starts])
+        block = np.stack([self.stream[start : start + self._context + 1] for start in starts])  # (B, T + 1)
         return block[:, :-1], block[:, 1:]
 
     def origin(self, index: int) -> tuple[int, int]:
-        return self._stream.locate(index * self._stride)
+        return self.stream.locate(index * self._stride)
 
 
 class DocumentRows:
@@ -103,7 +100,6 @@ class DocumentRows:
     def __init__(self, selection: Selection, context: int, begin: int, pad: int) -> None:
         self._selection, self._context, self._begin, self._pad = selection, context, begin, pad
         self._starts, self._stops = selection.spans()
-        self._canaries = selection.canary_values()
         lengths = self._stops - self._starts
         self.n_predicted = int(np.minimum(lengths, context).sum())
         self.n_cut = int((lengths > context).sum())
@@ -112,21 +108,22 @@ class DocumentRows:
         return len(self._starts)
 
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = [self._document(int(index))[: self._context] for index in indices]
+        rows = [self.document(int(index))[: self._context] for index in indices]
         longest = max(map(len, rows))
         inputs = np.full((len(rows), longest), self._pad, np.int64)
         targets = np.full((len(rows), longest), IGNORED, np.int64)
+        inputs[:, 0] = self._begin
         for number, row in enumerate(rows):
-            inputs[number, : len(row)] = [self._begin, *row[:-1]]
+            inputs[number, 1 : len(row)] = row[:-1]
             targets[number, : len(row)] = row
         return inputs, targets
 
     def origin(self, index: int) -> tuple[int, int]:
         return int(self._selection.documents[index]), 0
 
-    def _document(self, index: int) -> np.ndarray:
-        start, stop, n = self._starts[index], self._stops[index], len(self._selection.tokens.values)
-        return self._selection.tokens.values[start:stop] if start < n else self._canaries[start - n : stop - n]
+    def document(self, index: int) -> np.ndarray:
+        """The whole document of a row, with its end-of-text token, int64."""
+        return self._selection.read(self._starts[index], self._stops[index])
 
 
 @dataclass(frozen=True)
@@ -153,3 +150,8 @@ def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int)
         return WindowRows(Stream(selection), context, stride=1 if data.order == "random" else context)
     tokenizer = corpus.tokenizer
     return DocumentRows(selection, context, tokenizer.bos_token_id, tokenizer.pad_token_id)
+
+
+def _begin(ends: np.ndarray, place: int) -> int:
+    """Where the piece begins that ends at ends[place]."""
+    return int(ends[place - 1]) if place else 0

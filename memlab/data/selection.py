@@ -1,5 +1,6 @@
 """Which documents of a corpus a run trains on, in which order: a part, a prefix of it, and planted canaries."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +37,19 @@ class Selection:
     def spans(self) -> tuple[np.ndarray, np.ndarray]:
         """Start and stop in `tokens.values` of each document, (documents,) each; a canary's lie behind the end of the values."""
         index = np.asarray(self.documents, np.int64)
-        ends = np.concatenate([np.asarray(self.tokens.ends), len(self.tokens.values) + np.cumsum([len(c.tokens) for c in self.canaries])])
-        slot = np.where(index >= 0, index, len(self.tokens) - 1 - index).astype(np.int64)
-        return np.where(slot > 0, ends[slot - 1], 0).astype(np.int64), ends[slot].astype(np.int64)
+        lengths = np.array([len(canary.tokens) for canary in self.canaries], np.int64)
+        ends = np.concatenate([self.tokens.ends, len(self.tokens.values) + np.cumsum(lengths)])
+        slot = np.where(index >= 0, index, len(self.tokens) - 1 - index)
+        return np.where(slot > 0, ends[slot - 1], 0), ends[slot]
 
-    def canary_values(self) -> np.ndarray:
-        """The canaries' tokens end to end: what lies behind the end of `tokens.values`."""
-        return np.concatenate([np.empty(0, np.int64), *(canary.tokens for canary in self.canaries)]).astype(np.int64)
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """The tokens between two places of one document, counted as `spans` does: (stop - start,) int64."""
+        behind = start - len(self.tokens.values)
+        return (self.tokens.values[start:stop] if behind < 0 else self._planted[behind : behind + stop - start]).astype(np.int64)
+
+    @functools.cached_property
+    def _planted(self) -> np.ndarray:
+        return np.concatenate([np.empty(0, np.int64), *(canary.tokens for canary in self.canaries)])
 
     def is_prefix(self) -> bool:
         """Whether the stream is the beginning of `tokens.values`, as it lies on disk."""
@@ -67,7 +74,8 @@ def select(corpus: Corpus, data: config.Data) -> Selection:
         )
         n_tokens = _n_tokens(tokens, kept)
     if len(kept) == 0:
-        raise DataError(f"data.fraction {data.fraction:g} of {len(documents):,} documents leaves none; raise it")
+        share = f"data.tokens {data.tokens:,}" if data.tokens else f"data.fraction {data.fraction:g}"
+        raise DataError(f"{share} leaves none of the {len(documents):,} documents (data.subset_share {data.subset_share:g}); raise it")
     canaries = make_canaries(corpus, data)
     if canaries:
         kept = _plant(np.asarray(kept, np.int64), canaries, data.seed)
@@ -85,6 +93,8 @@ def subset(n_documents: int, share: float, part: int, seed: int) -> range | np.n
 
 def make_canaries(corpus: Corpus, data: config.Data) -> tuple[Canary, ...]:
     """The canaries of a configuration: given texts, or tokens drawn uniformly from the vocabulary (specials excluded)."""
+    if not data.insertions:
+        return ()
     end = corpus.tokenizer.eos_token_id
     ordinary = np.setdiff1d(np.arange(corpus.vocab_size), corpus.tokenizer.all_special_ids)
     generator = np.random.default_rng([data.seed, 0xCA])
@@ -92,6 +102,8 @@ def make_canaries(corpus: Corpus, data: config.Data) -> tuple[Canary, ...]:
     for insertion in data.insertions:
         if insertion.text:
             drawn = [corpus.tokenizer(insertion.text, add_special_tokens=False)["input_ids"]]
+            if not drawn[0]:
+                raise DataError(f"data.insertions.text is {insertion.text!r}, of which the tokenizer makes no token; give it words")
         else:
             drawn = generator.choice(ordinary, (insertion.count, insertion.length))
         canaries += [Canary(np.append(np.asarray(tokens, np.int64), end), insertion.times) for tokens in drawn]

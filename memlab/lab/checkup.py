@@ -17,7 +17,7 @@ def check_up(home: Path) -> list[dict[str, Any]]:
     return [
         _python(),
         _torch(),
-        *(_package(name) for name in ("transformers", "datasets", "tokenizers")),
+        *(_package(name) for name in ("transformers", "tokenizers")),
         _device(),
         _home(home),
         _space(home),
@@ -49,47 +49,54 @@ def _package(name: str) -> dict[str, Any]:
 
 
 def _device() -> dict[str, Any]:
-    if _version("torch") is None:
-        return _row("device", "unknown without torch", "warning", "install torch first")
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        return _row("device", f"torch cannot be imported: {error}", "broken", "install torch first")
     from memlab.training import device
 
     chosen = device.choose_device("auto")
     precision = device.probe_precision(chosen, 512)
     found = f"{chosen} ({device.name_of(chosen)}), {device.default_threads()} threads, {precision} (probed at width 512)"
     if chosen.type == "cpu" and torch.version.cuda and shutil.which("nvidia-smi"):
-        return _row(
-            "device", found, "warning", "there is an NVIDIA driver, but torch sees no GPU: is the driver as new as torch's CUDA needs?"
-        )
+        advice = "there is an NVIDIA driver, but torch sees no GPU: is the driver as new as torch's CUDA needs?"
+        return _row("device", found, "warning", advice)
     return _row("device", found)
 
 
 def _home(home: Path) -> dict[str, Any]:
-    nearest = next(path for path in (home, *home.parents) if path.exists())
-    if not os.access(nearest, os.W_OK):
+    nearest = _nearest(home)
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         return _row("home", str(home), "broken", f"{nearest} is not writable: choose another place with --home or MEMLAB_HOME")
     return _row("home", str(home))
 
 
 def _space(home: Path) -> dict[str, Any]:
-    nearest = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(nearest).free
+    free = shutil.disk_usage(_nearest(home)).free
     found = f"{free / 1e9:.1f} GB free"
-    return (
-        _row("disk", found)
-        if free > _LEAST_FREE
-        else _row("disk", found, "warning", "checkpoints may not fit: `memlab prune`, or --home elsewhere")
-    )
+    if free < _LEAST_FREE:
+        return _row("disk", found, "warning", "checkpoints may not fit: `memlab prune`, or --home elsewhere")
+    return _row("disk", found)
+
+
+def _nearest(home: Path) -> Path:
+    """The home, or the directory that it would be made in."""
+    return next(path for path in (home, *home.parents) if path.exists())
 
 
 def _logout() -> dict[str, Any]:
     """Does the system end a user's processes at log-out?"""
     if os.environ.get("SLURM_JOB_ID"):
-        advice = "Slurm ends everything with the job: run `memlab train` without --detach in the job script; on SIGTERM it saves, and `memlab resume` goes on"
+        advice = (
+            "Slurm ends everything with the job: run `memlab train` without --detach in the job script; "
+            "on SIGTERM it saves, and `memlab resume` goes on"
+        )
         return _row("log-out", f"inside Slurm job {os.environ['SLURM_JOB_ID']}", "warning", advice)
     if _kills_user_processes() and not _lingers():
-        advice = "logind ends your processes when you log out (KillUserProcesses=yes): `loginctl enable-linger` once, or start with `systemd-run --user --scope memlab train ...`"
+        advice = (
+            "logind ends your processes when you log out (KillUserProcesses=yes): `loginctl enable-linger` once, "
+            "or start with `systemd-run --user --scope memlab train ...`"
+        )
         return _row("log-out", "a detached run ends with your session", "warning", advice)
     return _row("log-out", "a detached run goes on")
 
@@ -106,9 +113,11 @@ def _lingers() -> bool:
 
 
 def _ask(*command: str) -> str:
-    if not shutil.which(command[0]):
+    """What a command says; nothing where it is not there or does not answer."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
         return ""
-    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
 
 
 def _version(name: str) -> str | None:

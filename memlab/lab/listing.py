@@ -1,6 +1,5 @@
 """Runs, presets, sources and families as rows of plain values, the same for the command line and the app."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +16,30 @@ def run_rows(home: Path) -> list[dict[str, Any]]:
 
 
 def run_row(run: RunDir) -> dict[str, Any]:
-    """State, sizes and losses of a run, as far as they are known yet."""
+    """State, sizes and losses of a run, as far as they are known yet; of one that cannot be read, why."""
     try:
-        view, original = RunView(run), run.original()
-        facts = view.provenance
+        view, experiment = RunView(run), run.original()
     except MemlabError as error:
         return {"name": run.name, "state": "unreadable", "problem": str(error), "path": str(run.path)}
-    model, data = facts.get("model", {}), facts.get("data", {})
-    last = view.evaluations[-1] if view.evaluations else {}
-    best = view.best() or {}
-    share = data["n_tokens"] / data["available_tokens"] if data else None
+    model, data = (view.provenance.get(part, {}) for part in ("model", "data"))
+    last, best = (view.evaluations[-1] if view.evaluations else {}), view.best() or {}
     return {
         "name": run.name,
         "state": view.status,
-        "source": original.data.source,
-        "fraction": share,
-        "family": original.model.family,
-        "size": original.model.size,
+        "source": experiment.data.source,
+        "fraction": data["n_tokens"] / data["available_tokens"] if data else None,
+        "family": experiment.model.family,
+        "size": experiment.model.size,
         "n_params": model.get("n_params"),
         "n_params_total": model.get("n_params_total"),
         "n_tokens": data.get("n_tokens"),
-        "n_over_d_squared": model["n_params"] / data["n_tokens"] ** 2 if model and data else None,
+        "n_over_d_squared": model["n_params"] / data["n_tokens"] ** 2 if data else None,
         "step": view.step,
         "steps": view.steps or None,
         "train_loss": last.get("train_loss"),
         "validation_loss": last.get("validation_loss"),
         "best_validation_loss": best.get("validation_loss"),
-        "losses": [row["validation_loss"] if row.get("validation_loss") is not None else math.nan for row in view.evaluations],
+        "losses": [row["validation_loss"] for row in view.evaluations],
         "problem": view.problem(),
         "path": str(run.path),
     }

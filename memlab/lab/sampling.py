@@ -1,9 +1,14 @@
 """What a run says: continuations of a prompt by one of its checkpoints."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from memlab.errors import RunError, UnknownName
+from memlab.lab.view import RunView
 from memlab.rundir import RunDir
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,13 @@ def sample(run: RunDir, prompt: str, n_tokens: int, temperature: float, seed: in
             drawn.append(token)
             probabilities.append(float(logits.softmax(-1)[token]))
     pieces = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in drawn]
-    joined = tokenizer.decode(drawn, clean_up_tokenization_spaces=False)
-    return Sample(step, prompt, joined, pieces, probabilities)
+    return Sample(step, prompt, _continuation(tokenizer, ids if prompt else [], drawn), pieces, probabilities)
+
+
+def _continuation(tokenizer: "PreTrainedTokenizerFast", ids: list[int], drawn: list[int]) -> str:
+    """The text after the prompt, with the space that a tokenizer of words puts between them."""
+    before, whole = (tokenizer.decode(tokens, clean_up_tokenization_spaces=False) for tokens in (ids, ids + drawn))
+    return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(drawn, clean_up_tokenization_spaces=False)
 
 
 def choose_checkpoint(run: RunDir, word: str) -> int:
@@ -60,8 +70,8 @@ def choose_checkpoint(run: RunDir, word: str) -> int:
         raise RunError(f"run '{run.name}' has no checkpoint yet; `memlab watch {run.name}` shows how far it is")
     if word == "last":
         return there[-1]
-    if word == "best":
-        return checkpoints.load_progress(run.checkpoints, there[-1]).best_step
+    if word == "best" and (best := RunView(run).best()):
+        word = str(best["step"])
     if word.isdecimal() and int(word) in there:
         return int(word)
     raise UnknownName(f"run '{run.name}' has no checkpoint '{word}'; there are: best, last, {', '.join(map(str, there))}")

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from memlab.lab.view import Axis, RunView, work_of
+from memlab.lab.summary import loss_words
+from memlab.lab.view import AXES, Axis, RunView, Work, work_of
 from memlab.render import curves
 from memlab.render.safe import safe
-from memlab.render.scale import count, decimal, duration, percent, short
+from memlab.render.scale import count, decimal, duration, percent, short, tick_step
 
 SMOOTHING = 0.8
 
@@ -36,14 +37,24 @@ def frame(view: RunView, width: int, height: int, look: Look) -> str:
         title=safe(title(view), width, ascii=look.ascii),
         color=look.color,
         ascii=look.ascii,
+        x_range=_x_range(view, look.axis),
     )
     return "\n".join([plot, *below])
+
+
+def _x_range(view: RunView, axis: Axis) -> tuple[float, float] | None:
+    """While a run goes on, up to the next 1, 2 or 5 times a power of ten, so that the picture seldom moves; else what there is."""
+    seen = [row[AXES[axis]] for row in (*view.training, *view.evaluations)]
+    if not view.is_active or not seen:
+        return None
+    end = tick_step(max(*seen, 1), 2)
+    return 0, min(end, view.steps) if axis == "steps" and view.steps else end
 
 
 def title(view: RunView) -> str:
     """The run and what it is made of."""
     facts = view.provenance
-    if "model" not in facts:
+    if not view.has_facts:
         return view.run.name
     return f"{view.run.name} · N {short(facts['model']['n_params'])} · D {short(facts['data']['n_tokens'])} tokens"
 
@@ -52,14 +63,12 @@ def status_line(view: RunView) -> str:
     """How it stands: `running · step 420 of 700 · 60 % · 12.3k tokens/s · 25 s left`."""
     work = work_of(view)
     if work:
-        return f"{view.status} · {work_words(view)}"
+        return f"{view.status} · {work_words(work)}"
     parts = [view.status]
     if view.steps:
         parts += [f"step {count(view.step)} of {count(view.steps)}", percent(view.step / view.steps)]
     if view.is_active:
-        rate, left = view.tokens_per_second(), view.seconds_left()
-        parts += [f"{short(rate)} tokens/s"] if rate else []
-        parts += [f"{duration(left)} left"] if left is not None else []
+        parts += _pace(view)
     problem = view.problem()
     return " · ".join([*parts, *([problem] if problem else [])])
 
@@ -69,7 +78,7 @@ def numbers_line(view: RunView) -> str:
     if not view.evaluations:
         return ""
     last, best = view.evaluations[-1], view.best()
-    parts = [f"training {_loss(last['train_loss'])}", f"validation {_loss(last['validation_loss'])}"]
+    parts = [f"training {loss_words(last['train_loss'])}", f"validation {loss_words(last['validation_loss'])}"]
     if best:
         parts.append(f"best {decimal(best['validation_loss'])} at step {count(best['step'])}")
     parts.append(f"p > 0.9: {percent(last['train_confident'])} of training, {percent(last['validation_confident'])} of validation tokens")
@@ -77,30 +86,24 @@ def numbers_line(view: RunView) -> str:
 
 
 def plain_line(view: RunView, evaluation: dict) -> str:
-    """One evaluation as one line, for pipes and logs."""
-    step, left = evaluation["step"], view.seconds_left()
+    """One evaluation as one line, for pipes and logs; the latest one says how fast it goes."""
     parts = [
-        f"step {step}/{view.steps}",
-        f"training {_loss(evaluation['train_loss'])}",
-        f"validation {_loss(evaluation['validation_loss'])}",
+        f"step {evaluation['step']}/{view.steps}",
+        f"training {loss_words(evaluation['train_loss'])}",
+        f"validation {loss_words(evaluation['validation_loss'])}",
         f"p>0.9 {percent(evaluation['train_confident'])}/{percent(evaluation['validation_confident'])}",
         f"{evaluation['tokens']} tokens",
         duration(evaluation["seconds"]),
     ]
-    rate = view.tokens_per_second()
-    parts += [f"{short(rate)} tokens/s"] if rate else []
-    parts += [f"{duration(left)} left"] if left is not None else []
-    return "  ".join(parts)
+    return "  ".join([*parts, *(_pace(view) if evaluation is view.evaluations[-1] else [])])
 
 
-def work_words(view: RunView) -> str:
+def _pace(view: RunView) -> list[str]:
+    rate, left = view.tokens_per_second(), view.seconds_left()
+    return [*([f"{short(rate)} tokens/s"] if rate else []), *([f"{duration(left)} left"] if left is not None else [])]
+
+
+def work_words(work: Work) -> str:
     """What a starting trainer does: `tokenising: 12,000 of 26,000 documents · 4 s left`."""
-    work = work_of(view)
-    if work is None:
-        return ""
     amount = "" if not work.unit else f": {count(work.done)}{f' of {count(work.total)}' if work.total else ''} {work.unit}"
     return work.doing + amount + (f" · {duration(work.seconds_left)} left" if work.seconds_left is not None else "")
-
-
-def _loss(value: float | None) -> str:
-    return "not finite" if value is None else decimal(value)

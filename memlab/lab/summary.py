@@ -2,72 +2,80 @@
 
 from typing import Any
 
-from memlab.lab.view import RunView
+from memlab.lab.view import RunView, floor_name
 from memlab.render.scale import count, decimal, duration, percent, short
+from memlab.rundir.events import Row
+
+_MEMORISED = 0.5  # share of training tokens with p > 0.9 from which a run has memorised, where it is also
+_CONTROL = 5  # so many times that of validation tokens
+_TOGETHER = 0.1  # largest gap of losses that stay together, in training losses
+_TURNED = 0.05  # least rise of a validation loss that has turned, in best validation losses
 
 
 def facts(view: RunView) -> list[tuple[str, str]]:
     """N, D, losses against the floors, and the share of tokens predicted with p > 0.9, training text beside held-out text."""
-    known = view.provenance
-    model, data = known["model"], known["data"]
-    rows = [
+    model, data = view.provenance["model"], view.provenance["data"]
+    share, ratio = data["n_tokens"] / data["available_tokens"], data["n_tokens"] / model["n_params"]
+    evaluations = view.evaluations
+    return [
         ("model", f"N {count(model['n_params'])} in attention and feed-forward, {count(model['n_params_total'])} in all"),
-        (
-            "data",
-            f"D {count(data['n_tokens'])} tokens, {percent(data['n_tokens'] / data['available_tokens'])} of the training part; D/N {decimal(data['n_tokens'] / model['n_params'])}",
-        ),
-    ]
-    if not view.evaluations:
-        return rows
-    first, last, best = view.evaluations[0], view.evaluations[-1], view.best() or view.evaluations[-1]
-    epochs = last["tokens"] / data["tokens_per_epoch"]
-    rows += [
-        ("seen", f"{count(last['step'])} steps, {short(last['tokens'])} tokens, {decimal(epochs)} epochs, {duration(last['seconds'])}"),
-        (
-            "training loss",
-            f"{_loss(first['train_loss'])} at the start, {_loss(last['train_loss'])} at the end (nats per token, on fixed rows)",
-        ),
-        (
-            "validation loss",
-            f"{_loss(best['validation_loss'])} at best (step {count(best['step'])}), {_loss(last['validation_loss'])} at the end",
-        ),
-        *(
-            (f"{floor['name']} floor" if "stated" not in floor["name"] else floor["name"], f"{decimal(floor['loss'])}  {floor['how']}")
-            for floor in known.get("floors", [])
-        ),
-        (
-            "p > 0.9",
-            f"{percent(last['train_confident'])} of training tokens, {percent(last['validation_confident'])} of validation tokens (control)",
-        ),
+        ("data", f"D {count(data['n_tokens'])} tokens, {percent(share)} of the training part; D/N {decimal(ratio)}"),
+        *(_losses(evaluations, view.best(), data["tokens_per_epoch"]) if evaluations else []),
+        *((floor_name(floor["name"]), f"{decimal(floor['loss'])}  {floor['how']}") for floor in view.provenance["floors"]),
+        *([("p > 0.9", _confident(evaluations[-1]))] if evaluations else []),
         ("repeats", _repeats(data["repeats"])),
     ]
-    return rows
+
+
+def _losses(evaluations: list[Row], best: Row | None, tokens_per_epoch: int) -> list[tuple[str, str]]:
+    first, last = evaluations[0], evaluations[-1]
+    seen = f"{count(last['step'])} steps, {short(last['tokens'])} tokens, {decimal(last['tokens'] / tokens_per_epoch)} epochs"
+    at_best = f"{loss_words(best['validation_loss'])} at best (step {count(best['step'])}), " if best else ""
+    return [
+        ("seen", f"{seen}, {duration(last['seconds'])}"),
+        (
+            "training loss",
+            f"{loss_words(first['train_loss'])} at the start, {loss_words(last['train_loss'])} at the end (nats per token, on fixed rows)",
+        ),
+        ("validation loss", f"{at_best}{loss_words(last['validation_loss'])} at the end"),
+    ]
+
+
+def _confident(evaluation: Row) -> str:
+    sure, control = percent(evaluation["train_confident"]), percent(evaluation["validation_confident"])
+    return f"{sure} of training tokens, {control} of validation tokens (control)"
 
 
 def verdict(view: RunView) -> str:
     """One honest sentence on what the two curves say; what they cannot say is left out."""
-    if len(view.evaluations) < 2 or view.evaluations[-1].get("train_loss") is None or view.best() is None:
+    measured = [row for row in view.evaluations if row["train_loss"] is not None and row["validation_loss"] is not None]
+    best = view.best()
+    if len(measured) < 2 or best is None:
         return "Too few evaluations to say anything yet."
-    last, best = view.evaluations[-1], view.best()
+    last = measured[-1]
     gap = last["validation_loss"] - last["train_loss"]
     rise = last["validation_loss"] - best["validation_loss"]
     known, unknown = last["train_confident"], last["validation_confident"]
-    if known > 0.5 and known > 5 * unknown:
+    if known > _MEMORISED and known > _CONTROL * unknown:
+        after = f"; since its best point the validation loss rose by {decimal(rise)}" if rise > 0 else ""
         return (
-            f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, and only {percent(unknown)} of tokens it never saw; "
-            f"since its best point the validation loss rose by {decimal(rise)}."
+            f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, "
+            f"and only {percent(unknown)} of tokens it never saw{after}."
         )
-    if gap < 0.1 * last["train_loss"]:
+    if gap < _TOGETHER * last["train_loss"]:
         return f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too."
-    if rise > 0.05 * best["validation_loss"]:
-        return f"It overfits: the validation loss rose by {decimal(rise)} since its best point while the training loss fell on; the gap is {decimal(gap)}."
-    return (
-        f"The curves part: the gap is {decimal(gap)} nats per token, but the validation loss has not turned by more than {decimal(rise)}."
-    )
+    if rise > _TURNED * best["validation_loss"]:
+        return (
+            f"It overfits: the validation loss rose by {decimal(rise)} since its best point while the training loss fell on; "
+            f"the gap is {decimal(gap)}."
+        )
+    turn = f"has risen by no more than {decimal(rise)}" if rise > 0 else "is at its best"
+    return f"The curves part: the gap is {decimal(gap)} nats per token, but the validation loss {turn}."
 
 
-def _loss(value: float | None) -> str:
-    return "not finite" if value is None else decimal(value)
+def loss_words(loss: float | None) -> str:
+    """A loss for the eye; None is one that was not finite."""
+    return "not finite" if loss is None else decimal(loss)
 
 
 def _repeats(repeats: dict[str, Any]) -> str:

@@ -1,9 +1,11 @@
 """A run as somebody looks on: followed while it is written, by plain values that any front end can draw."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from memlab.errors import RunError
 from memlab.render.series import Floor, Marker, Series
 from memlab.rundir import RunDir, events, state
 
@@ -19,30 +21,30 @@ class RunView:
         self.rows: list[events.Row] = []
         self.state: state.State | None = None
         self.status: state.Status = "starting"
+        self.provenance: dict[str, Any] = {}
         self._follower = events.Follower(run.events_path)
-        self._provenance: dict[str, Any] = {}
         self.poll()
 
     def poll(self) -> bool:
-        """Read what has come since the last call; whether anything has."""
+        """Read what has come since the last call; whether anything has. Raises RunError naming the file where one is corrupt."""
         before = (self.state, self.status)
-        self.state = self.run.state()
-        self.status = self.run.status()  # before the rows, so that a final status comes with all of them
-        new = self._follower.poll()
+        self.state, self.status = self.run.standing()  # before the rows, so that a final status comes with all of them
+        new = [row for row in self._follower.poll() if _is_whole(row)]
         if new:
             self.rows = events.settle([*self.rows, *new])
-        return bool(new) or before != (self.state, self.status)
+        changed = bool(new) or before != (self.state, self.status)
+        if changed:
+            self.provenance = _provenance(self.run)
+        return changed
 
     @property
     def is_active(self) -> bool:
         return self.status in state.ACTIVE
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """How the run was obtained; read again until the trainer has written its facts."""
-        if "data" not in self._provenance or self.is_active:
-            self._provenance = self.run.provenance()
-        return self._provenance
+    def has_facts(self) -> bool:
+        """Whether the trainer has recorded what the run is: sizes, data, floors."""
+        return "data" in self.provenance
 
     @property
     def evaluations(self) -> list[events.Row]:
@@ -54,7 +56,7 @@ class RunView:
 
     @property
     def step(self) -> int:
-        return max([row["step"] for row in self.rows] + [self.state.step if self.state else 0], default=0)
+        return max([row["step"] for row in self.rows] + [self.state.step if self.state else 0])
 
     @property
     def steps(self) -> int:
@@ -62,7 +64,7 @@ class RunView:
 
     def best(self) -> events.Row | None:
         """The evaluation with the lowest validation loss."""
-        finite = [row for row in self.evaluations if row.get("validation_loss") is not None]
+        finite = [row for row in self.evaluations if row["validation_loss"] is not None]
         return min(finite, key=lambda row: row["validation_loss"], default=None)
 
     def series(self, axis: Axis = "steps") -> list[Series]:
@@ -75,42 +77,47 @@ class RunView:
 
     def floors(self) -> list[Floor]:
         """The floors that the trainer has recorded."""
-        return [
-            Floor(f"{floor['name']} floor" if floor["name"] in ("entropy", "memorisation") else floor["name"], floor["loss"])
-            for floor in self.provenance.get("floors", [])
-        ]
+        return [Floor(floor_name(floor["name"]), floor["loss"]) for floor in self.provenance.get("floors", [])]
 
     def markers(self, axis: Axis = "steps") -> list[Marker]:
         """Events worth a mark: the best validation loss, resumed, not finite."""
         key, best = AXES[axis], self.best()
         marks = [Marker(best[key], "best")] if best and best["step"] not in (0, self.evaluations[-1]["step"]) else []
-        for row in self.rows:
-            if row["kind"] == "nonfinite" or (row["kind"] == "resumed" and row["step"]):
-                marks.append(Marker(row.get(key) or 0, {"nonfinite": "not finite", "resumed": "resumed"}[row["kind"]]))
-        return marks
+        names = {"nonfinite": "not finite", "resumed": "resumed"}
+        return marks + [Marker(row[key], names[row["kind"]]) for row in self.rows if row["kind"] in names and row["step"]]
 
     def tokens_per_second(self) -> float | None:
         """Of the last rows of training."""
-        rates = [row["tokens_per_second"] for row in self.training[-5:] if row.get("tokens_per_second")]
+        rates = [row["tokens_per_second"] for row in self.training[-5:]]
         return sum(rates) / len(rates) if rates else None
 
     def seconds_left(self) -> float | None:
-        """At the pace of this attempt so far, evaluations and checkpoints included; None while that is not known."""
-        started = next((row for row in reversed(self.rows) if row["kind"] in ("started", "resumed")), None)
-        timed = [row for row in self.rows if row.get("seconds") is not None and started and row["attempt"] == started["attempt"]]
-        if not self.is_active or len(timed) < 2 or timed[-1]["step"] <= timed[0]["step"] or not self.steps:
+        """At the pace of the second half of this attempt so far, evaluations and checkpoints included; None while that is not known."""
+        attempt = self.rows[-1].get("attempt") if self.rows else None
+        timed = [row for row in self.rows if row.get("attempt") == attempt and row["kind"] in _NUMBERS]
+        if self.status != "running" or not self.steps or len(timed) < 2:
             return None
-        pace = (timed[-1]["seconds"] - timed[0]["seconds"]) / (timed[-1]["step"] - timed[0]["step"])
+        first, last = timed[(len(timed) - 1) // 2], timed[-1]
+        if last["step"] <= first["step"]:
+            return None
+        pace = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
         return max(0.0, pace * (self.steps - self.step))
 
     def problem(self) -> str:
         """Why the run is not going on, in a sentence; empty where nothing is wrong."""
-        name = self.run.name
         if self.status == "failed" and self.state:
             return self.state.error
         if self.status == "lost":
-            return f"the trainer is gone without a word (killed, perhaps for memory, or the machine went down); `memlab resume {name}` goes on from the last checkpoint"
+            return (
+                "the trainer is gone without a word (killed, perhaps for memory, or the machine went down); "
+                f"`memlab resume {self.run.name}` goes on from the last checkpoint, {self.run.log_path} is its log"
+            )
         return ""
+
+
+def floor_name(name: str) -> str:
+    """As it is called beside a curve: what is no floor of learning ("1, as stated") is not called one."""
+    return name if "stated" in name else f"{name} floor"
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ class Work:
 
 def work_of(view: RunView) -> Work | None:
     """What a starting trainer is busy with."""
-    work = view.state.work if view.state else None
+    work = view.state.work if view.state and view.is_active else None
     if not work:
         return None
     passed = time.time() - work["since"]
@@ -141,5 +148,43 @@ def open_view(run: RunDir) -> RunView:
 
 
 def _columns(rows: list[events.Row], x: str, y: str) -> tuple[list[float], list[float]]:
-    kept = [(row[x], row.get(y)) for row in rows if row.get(x) is not None]
-    return [float(at) for at, _ in kept], [float("nan") if value is None else float(value) for _, value in kept]
+    return [float(row[x]) for row in rows], [math.nan if row[y] is None else float(row[y]) for row in rows]
+
+
+# The figures of each kind of row that is drawn. A loss may be None, which was not finite.
+_NUMBERS = {
+    "started": ("tokens", "seconds"),
+    "resumed": ("tokens", "seconds"),
+    "train": ("tokens", "seconds", "tokens_per_second"),
+    "eval": ("tokens", "seconds", "train_confident", "validation_confident"),
+    "nonfinite": ("tokens", "seconds"),
+}
+_LOSSES = {"train": ("loss",), "eval": ("train_loss", "validation_loss")}
+
+
+def _is_whole(row: events.Row) -> bool:
+    """Whether a row has the figures of its kind. A log that was edited or damaged may hold others: they are passed over."""
+    kind = row["kind"]
+    losses = [row.get(key, "") for key in _LOSSES.get(kind, ())]
+    return all(_is_number(row.get(key)) for key in _NUMBERS.get(kind, ())) and all(loss is None or _is_number(loss) for loss in losses)
+
+
+def _provenance(run: RunDir) -> dict[str, Any]:
+    """The run's provenance. Raises RunError where it lacks figures that a trainer writes all at once."""
+    table = run.provenance()
+    try:
+        if "data" in table:
+            model, data, floors = table["model"], table["data"], table["floors"]
+            figures = [model["n_params"], model["n_params_total"], data["n_tokens"], data["available_tokens"], data["tokens_per_epoch"]]
+            shares = [data["repeats"][key] for key in ("span", "repeated_in_training", "validation_in_training", "sampled")]
+            words = [floor[key] for floor in floors for key in ("name", "how")]
+            numbers = [*figures, *shares, *(floor["loss"] for floor in floors)]
+            if not (all(map(_is_number, numbers)) and min(figures) > 0 and all(isinstance(word, str) for word in words)):
+                raise ValueError("a figure of the model, the data or the floors is not one")
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise RunError(f"{run.provenance_path} is not a run's provenance: {error}") from None
+    return table
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

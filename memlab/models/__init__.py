@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,11 @@ def size_of(model: config.Model) -> dict[str, Any]:
     sizes = registry.describe("family", model.family).constants["SIZES"]
     if model.size not in sizes:
         raise UnknownName(f"family '{model.family}' has no size '{model.size}'{did_you_mean(model.size, sizes)}")
-    size = sizes[model.size]
+    size = dict(sizes[model.size])
     for key, value in model.options.items():
         if key not in size:
             raise ConfigError(f"no setting 'model.options.{key}'{did_you_mean(key, size)}")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or (isinstance(size[key], int) and not isinstance(value, int)) or value < 0:
-            raise ConfigError(
-                f"model.options.{key} is {value!r}; it must be {'a whole number' if isinstance(size[key], int) else 'a number'}"
-            )
-    size = {**size, **model.options}
+        size[key] = _option(f"model.options.{key}", value, type(size[key]))
     if size["n_embd"] % size["n_head"]:
         raise ConfigError(f"model.options: n_embd is {size['n_embd']} and n_head is {size['n_head']}; the heads must divide the width")
     return size
@@ -54,7 +50,11 @@ def count_without_weights(model: config.Model, vocab_size: int) -> tuple[int, in
 
 
 def load(folder: Path) -> PreTrainedModel:
-    """A saved model of any family of memlab's. Safetensors only; no code from the directory is run."""
+    """A saved model of any family of memlab's. Safetensors only; no code from the directory is run.
+
+    Raises RunError where there is none, or where its files are damaged or do not hold exactly its weights.
+    """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -66,4 +66,22 @@ def load(folder: Path) -> PreTrainedModel:
     for name in registry.names("family"):  # a family of our own makes itself known to transformers when it is imported
         if registry.describe("family", name).constants.get("MODEL_TYPE") == kind:
             registry.load("family", name)
-    return AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True, trust_remote_code=False)
+    strict = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
+    advice = "remove it to go on from an earlier checkpoint"
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(folder, **strict, output_loading_info=True, ignore_mismatched_sizes=True)
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise RunError(f"{folder} cannot be loaded: {str(error).partition(chr(10))[0]}; {advice}") from None
+    wrong = [str(name) for names in report.values() for name in names]  # transformers would go on with random weights
+    if wrong:
+        raise RunError(f"{folder} cannot be loaded: {len(wrong)} weights are missing, unknown or misshapen, as {min(wrong)}; {advice}")
+    return model
+
+
+def _option(name: str, value: Any, kind: type) -> Any:
+    """A changed part of a size, of the same kind as before: a count from 1 on, or a number that is not negative."""
+    value = config.convert(kind, value, name)
+    least, most = (1, math.inf) if kind is int else (0, 1 if name.endswith("dropout") else math.inf)
+    if not least <= value <= most:
+        raise ConfigError(f"{name} is {value}; it must be {f'at least {least}' if most == math.inf else 'a share in [0, 1]'}")
+    return value

@@ -12,9 +12,9 @@ It is the only link between a trainer and whoever looks on: the command line, th
     STOP               whoever makes this file asks the trainer to save and leave
 """
 
-import contextlib
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from memlab.rundir.state import ACTIVE, State, Status
 
 @dataclass(frozen=True)
 class RunDir:
-    """A run by its path. Reading never changes anything; every method says what it writes."""
+    """A run by its path. Nothing here changes a file."""
 
     path: Path
 
@@ -78,8 +78,11 @@ class RunDir:
     def experiment(self) -> config.Experiment:
         """The experiment as it stands: the original with the changes of every attempt applied in order."""
         experiment = self.original()
-        for attempt in self.provenance().get("attempts", []):
-            experiment = config.changed(experiment, attempt.get("changes", {}))
+        try:
+            for attempt in self.provenance().get("attempts", []):
+                experiment = config.changed(experiment, attempt.get("changes", {}))
+        except ConfigError as error:
+            raise RunError(f"{self.provenance_path} changes a setting that this version does not understand: {error}") from None
         return experiment
 
     def provenance(self) -> dict[str, Any]:
@@ -87,7 +90,8 @@ class RunDir:
         if not self.provenance_path.exists():
             return {}
         table = read_json(self.provenance_path)
-        if not isinstance(table, dict) or not isinstance(table.get("attempts", []), list):
+        attempts = table.get("attempts", []) if isinstance(table, dict) else None
+        if not isinstance(attempts, list) or not all(map(_is_attempt, attempts)):
             raise RunError(f"{self.provenance_path} is not a run's provenance")
         return table
 
@@ -97,8 +101,15 @@ class RunDir:
 
     def status(self) -> Status:
         """How the run stands, as a reader derives it. A directory without a state was never started: it counts as lost."""
+        return self.standing()[1]
+
+    def standing(self) -> tuple[State | None, Status]:
+        """State and status of one moment. Who is gone has written the last word before: it is read again before a run counts as lost."""
         now = self.state()
-        return "lost" if now is None else state.derived(self.state_path, now)
+        status = "lost" if now is None else state.derived(self.state_path, now)
+        if status == "lost" and (last := self.state()) not in (None, now):
+            return last, state.derived(self.state_path, last)
+        return now, status
 
     def is_active(self) -> bool:
         return self.status() in ACTIVE
@@ -112,16 +123,16 @@ def create(path: Path, toml: str, experiment: config.Experiment) -> RunDir:
     """Make a new run directory with its configuration, whole or not at all."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with explained(path, "making"):
-        aside.mkdir(parents=True)
         try:
+            (aside / "checkpoints").mkdir(parents=True)
             write_atomic(aside / "experiment.toml", toml)
             write_json(aside / "config.json", config.to_dict(experiment))
-            (aside / "checkpoints").mkdir()
             os.rename(aside, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                for file in aside.iterdir():
-                    file.rmdir() if file.is_dir() else file.unlink()
-                aside.rmdir()
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
             raise
     return RunDir(path)
+
+
+def _is_attempt(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("changes", {}), dict)

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 def append(path: Path, row: Row) -> None:
     """Add one row in a single flushed write; NaN and infinity become null. A line torn by an earlier crash is closed first."""
-    line = json.dumps({key: _plain(value) for key, value in row.items()}, allow_nan=False, ensure_ascii=False) + "\n"
+    line = json.dumps({key: _plain(value) for key, value in row.items()}, allow_nan=False) + "\n"
     with explained(path, "writing"), path.open("ab+") as file:
         if file.tell() and not _ends_with_newline(file):
             line = "\n" + line
@@ -67,7 +67,7 @@ def _ends_with_newline(file: Any) -> bool:
 def _parse(line: bytes) -> Row | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     usable = isinstance(row, dict) and isinstance(row.get("kind"), str) and _is_step(row.get("step", 0))
     if not usable or (row["kind"] == "resumed" and not _is_step(row.get("from_step"))):

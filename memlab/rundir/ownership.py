@@ -1,5 +1,6 @@
 """One trainer per run directory: a claim made under a lock when it is launched, checked before everything it writes."""
 
+import contextlib
 import dataclasses
 import secrets
 import threading
@@ -20,24 +21,15 @@ def claim(run: RunDir, changes: dict[str, Any], spawn: Callable[[str], int]) -> 
     """
     with lock(run.path / ".lock"):
         if run.is_active():
-            refuse_second_trainer(run)
+            raise _taken(run)
         owner = secrets.token_hex(8)
-        provenance = run.provenance()
+        before, provenance = run.state(), run.provenance()
+        run.stop_path.unlink(missing_ok=True)
+        now = state.of_process(owner, spawn(owner))  # it waits for the lock
         attempts = [*provenance.get("attempts", []), {"owner": owner, "started": time.time(), "changes": changes}]
         write_json(run.provenance_path, {**provenance, "attempts": attempts})
-        run.stop_path.unlink(missing_ok=True)
-        before = run.state()
-        now = state.of_process(owner, spawn(owner))
         state.write(run.state_path, dataclasses.replace(now, step=before.step, steps=before.steps) if before else now)
     return owner
-
-
-def refuse_second_trainer(run: RunDir) -> None:
-    now = run.state()
-    raise RunError(
-        f"run '{run.name}' is being trained by process {now.pid} on {now.host}; "
-        f"`memlab watch {run.name}` shows it, `memlab stop {run.name}` ends it"
-    )
 
 
 class Ownership:
@@ -50,7 +42,7 @@ class Ownership:
         with lock(run.path / ".lock"):  # the launcher holds it until it has written this process's id
             self._state = self._checked()
         self.attempt = len(run.provenance()["attempts"])
-        self._beating = threading.Event()
+        self._released = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def update(self, **fields: Any) -> None:
@@ -71,7 +63,7 @@ class Ownership:
 
     def release(self) -> None:
         """Stop the heartbeat."""
-        self._beating.set()
+        self._released.set()
 
     def _checked(self) -> state.State:
         now = self.run.state()
@@ -80,8 +72,15 @@ class Ownership:
         return now
 
     def _beat(self) -> None:
-        while not self._beating.wait(state.HEARTBEAT_SECONDS):
-            try:
+        while not self._released.wait(state.HEARTBEAT_SECONDS):
+            with contextlib.suppress(OSError, RunError):  # the disk's passing trouble, or another's directory: the next write says it
+                self._checked()
                 state.touch(self.run.state_path)
-            except FileNotFoundError:
-                return
+
+
+def _taken(run: RunDir) -> RunError:
+    now = run.state()
+    return RunError(
+        f"run '{run.name}' is being trained by process {now.pid} on {now.host}; "
+        f"`memlab watch {run.name}` shows it, `memlab stop {run.name}` ends it"
+    )

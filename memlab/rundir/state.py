@@ -1,8 +1,10 @@
 """Who owns a run and how it stands: state.json, replaced atomically, and what a reader derives from it."""
 
 import dataclasses
+import math
 import os
 import socket
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import Any, Literal
 
 import psutil
 
-from memlab.errors import RunError
+from memlab import config
+from memlab.errors import ConfigError, RunError
 from memlab.files import read_json, write_json
 
 Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "lost"]
 ACTIVE = ("starting", "running", "stopping")
 HEARTBEAT_SECONDS = 5.0
 LOST_AFTER_SECONDS = 60.0
+_SAME_START_SECONDS = 2.0  # a process's start is counted from the boot, whose time the kernel rounds to seconds
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,9 @@ def read(path: Path) -> State | None:
     table = read_json(path)
     try:
         known = {field.name: table[field.name] for field in dataclasses.fields(State) if field.name in table}
-        state = State(**known)
-        if not (isinstance(state.status, str) and isinstance(state.step, int) and isinstance(state.pid, int)):
-            raise TypeError("a value has the wrong type")
-    except (TypeError, KeyError) as error:
-        raise RunError(f"{path} is not a run's state: {error}") from None
-    return state
+        return config.build_options(State, known, "state")
+    except (TypeError, ConfigError) as error:
+        raise RunError(f"{path} is not a run's state: {error}; remove it, and the run can be resumed") from None
 
 
 def derived(path: Path, state: State) -> Status:
@@ -77,9 +78,9 @@ def is_alive(state: State) -> bool:
     """Whether the very process that wrote the state runs on this machine (not a zombie, not another with its pid)."""
     try:
         process = psutil.Process(state.pid)
-        same = abs(process.create_time() - state.started) < 1.0
+        same = abs(process.create_time() - state.started) < _SAME_START_SECONDS
         return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # ValueError: a number that no process can have
         return False
 
 
@@ -90,11 +91,12 @@ def touch(path: Path) -> None:
 
 def _silence(path: Path) -> float:
     """Seconds since the last heartbeat by the file system's clock where the directory can be written, else by this machine's."""
-    probe = path.with_name(f".clock-{os.getpid()}")
     try:
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            now = os.fstat(probe.fileno()).st_mtime
     except OSError:
         now = time.time()
-    return now - path.stat().st_mtime
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:  # removed meanwhile
+        return math.inf

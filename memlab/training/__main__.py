@@ -3,17 +3,22 @@
 import sys
 from pathlib import Path
 
+from memlab.errors import RunError
 from memlab.rundir import RunDir
-from memlab.training import allocator
+from memlab.rundir.ownership import Ownership
+from memlab.training.attempt import attempt
+from memlab.training.stopping import StopSwitch
 
 
 def main() -> int:
     run = RunDir(Path(sys.argv[1]))
-    if run.experiment().train.allocator == "auto":
-        allocator.keep_freed_memory()
-    from memlab.training.trainer import train  # torch is imported after the allocator is set
-
-    return train(run, sys.argv[2])
+    switch = StopSwitch(run.stop_path)
+    try:
+        own = Ownership(run, sys.argv[2])
+    except RunError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return attempt(own, switch)
 
 
 if __name__ == "__main__":

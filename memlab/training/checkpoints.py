@@ -6,8 +6,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -21,7 +21,8 @@ from memlab.errors import RunError
 from memlab.files import explained, lock, read_json, sync_directory, write_json
 
 _NAME = re.compile(r"step-(\d{6,})")
-_RESUMABLE = 2  # checkpoints that keep the optimiser's state
+OPTIMIZER = "optimizer.safetensors"
+RESUMABLE = 2  # checkpoints that keep the optimiser's state
 _PER_OCTAVE = 8  # interval checkpoints kept before they are thinned
 
 
@@ -37,8 +38,6 @@ class Progress:
     seconds: float = 0.0
     loss_sum: float = 0.0
     loss_count: int = 0
-    best_step: int = -1
-    best_loss: float = math.inf
 
 
 def steps(folder: Path) -> list[int]:
@@ -49,39 +48,46 @@ def steps(folder: Path) -> list[int]:
 
 def resumable(folder: Path) -> list[int]:
     """The steps of the checkpoints that hold the optimiser's state, ascending."""
-    return [step for step in steps(folder) if (path_of(folder, step) / "optimizer.safetensors").exists()]
+    return [step for step in steps(folder) if (path_of(folder, step) / OPTIMIZER).exists()]
 
 
 def path_of(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}"
 
 
+def is_due(step: int, interval: int) -> bool:
+    """Whether a checkpoint is made at this step whatever the losses are: 0, the powers of two, and the preset's interval."""
+    return step & (step - 1) == 0 or step % interval == 0
+
+
 def save(folder: Path, model: PreTrainedModel, optimizer: Optimizer, tokenizer: PreTrainedTokenizerBase, progress: Progress) -> None:
-    """Write the checkpoint of `progress.step`, whole or not at all. One that is there is the one that training resumed from."""
+    """Write the checkpoint of `progress.step`, whole or not at all. Raises RunError where there is no space or no permission."""
     final = path_of(folder, progress.step)
-    if final.exists():
-        return
-    aside = folder / f".{final.name}.{secrets.token_hex(4)}"
-    with explained(final, "writing"):
-        aside.mkdir(parents=True)
-        model.save_pretrained(aside)
-        tokenizer.save_pretrained(aside)
-        save_file(_optimizer_tensors(model, optimizer), aside / "optimizer.safetensors")
-        values = asdict(progress)
-        write_json(aside / "progress.json", {**values, "best_loss": None if math.isinf(progress.best_loss) else progress.best_loss})
-        for path in aside.iterdir():
-            _sync(path)
-        sync_directory(aside)
-        os.rename(aside, final)
-        sync_directory(folder)
+    aside = _hidden(final)
+    try:
+        with explained(final, "writing"), _system_errors():
+            aside.mkdir(parents=True)
+            model.save_pretrained(aside)
+            tokenizer.save_pretrained(aside)
+            save_file(_optimizer_tensors(model, optimizer), aside / OPTIMIZER)
+            write_json(aside / "progress.json", asdict(progress))
+            for path in aside.iterdir():
+                _sync(path)
+            sync_directory(aside)
+            os.rename(aside, final)
+            sync_directory(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)  # half a checkpoint only takes the space that is missing
 
 
 def load_progress(folder: Path, step: int) -> Progress:
-    values = read_json(path_of(folder, step) / "progress.json")
+    """Raises RunError naming the file where it is missing or damaged."""
+    path = path_of(folder, step) / "progress.json"
+    values = read_json(path)
     try:
-        return Progress(**{**values, "best_loss": math.inf if values["best_loss"] is None else values["best_loss"]})
+        return Progress(**{field.name: values[field.name] for field in fields(Progress)})
     except (TypeError, KeyError) as error:
-        raise RunError(f"{path_of(folder, step) / 'progress.json'} is not a checkpoint's progress: {error}") from None
+        raise _damaged(path, error) from None
 
 
 def load_model(folder: Path, step: int) -> PreTrainedModel:
@@ -90,53 +96,60 @@ def load_model(folder: Path, step: int) -> PreTrainedModel:
     try:
         return models.load(path)
     except (OSError, SafetensorError, ValueError) as error:
-        raise RunError(f"{path} cannot be loaded: {error}; remove it to go on from an earlier checkpoint") from None
+        raise _damaged(path, error) from None
 
 
 def load_optimizer(folder: Path, step: int, model: PreTrainedModel, optimizer: Optimizer) -> None:
     """Put the saved state into a new optimiser over the model's parameters."""
-    path = path_of(folder, step) / "optimizer.safetensors"
+    path = path_of(folder, step) / OPTIMIZER
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{path} cannot be loaded: {error}; remove its directory to go on from an earlier checkpoint") from None
-    names = {id(weight): name for name, weight in model.named_parameters()}
-    for group in optimizer.param_groups:
-        for weight in group["params"]:
-            prefix = names[id(weight)] + "/"
-            for key, value in tensors.items():
-                if key.startswith(prefix):
-                    on_host = key.endswith("/step") and not group["fused"]
-                    optimizer.state[weight][key.removeprefix(prefix)] = value if on_host else value.to(weight.device)
+        raise _damaged(path, error) from None
+    weights = dict(model.named_parameters())
+    fused = {id(weight) for group in optimizer.param_groups if group["fused"] for weight in group["params"]}
+    for name, value in tensors.items():
+        parameter, _, key = name.rpartition("/")
+        weight = weights[parameter]
+        on_host = key == "step" and id(weight) not in fused  # where AdamW itself keeps its count of steps
+        optimizer.state[weight][key] = value if on_host else value.to(weight.device)
+
+
+def kept(there: Collection[int], interval: int, best: int) -> set[int]:
+    """Which of the steps in `there` keep their checkpoints: 0 and the powers of two, the best, the last two, and the interval's, thinned.
+
+    Of the interval's the last 8 stay, of about 8 before them every second one, of 16 before these every fourth, and so on.
+    """
+    always, latest = {best, *sorted(there)[-RESUMABLE:]}, max(there)
+    return {step for step in there if step in always or _stays(step, latest, interval)}
 
 
 def thin(folder: Path, interval: int, best: int) -> None:
-    """Drop what is no longer needed: old interval checkpoints by age, optimiser state in all but the last two. Never one being read."""
+    """Drop what is no longer needed: checkpoints that are not `kept`, optimiser state in all but the last two. Never one being read."""
     there = steps(folder)
-    for step in there:
-        if not _is_kept(step, there, interval, best):
-            remove(path_of(folder, step))
-    for step in resumable(folder)[:-_RESUMABLE]:
-        (path_of(folder, step) / "optimizer.safetensors").unlink()
+    for step in set(there) - kept(there, interval, best):
+        remove(path_of(folder, step), wait=False)
+    for step in resumable(folder)[:-RESUMABLE]:
+        (path_of(folder, step) / OPTIMIZER).unlink()
 
 
 def go_back_to(folder: Path, step: int) -> None:
-    """Remove what a killed save left behind, and checkpoints beyond the step that training resumes from."""
+    """Remove what a killed save left behind, and checkpoints beyond `step` as soon as nobody reads them."""
     for path in folder.glob(".*"):
         shutil.rmtree(path, ignore_errors=True)
     for later in steps(folder):
         if later > step:
-            remove(path_of(folder, later))
+            remove(path_of(folder, later), wait=True)
 
 
-def remove(path: Path) -> bool:
-    """Remove a checkpoint unless it is being read: out of sight in one step first, so that it is never seen half gone."""
-    with lock(_lock_of(path), wait=False) as held:
+def remove(path: Path, wait: bool) -> None:
+    """Remove a checkpoint; one being read is waited for, or left. Out of sight in one step first, so that it is never seen half gone."""
+    with lock(_lock_of(path), wait=wait) as held:
         if held:
-            hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            hidden = _hidden(path)
             os.rename(path, hidden)
             shutil.rmtree(hidden)
-    return held
+            _lock_of(path).unlink()
 
 
 @contextlib.contextmanager
@@ -150,12 +163,20 @@ def reading(folder: Path, step: int) -> Iterator[Path]:
         yield path
 
 
-def _is_kept(step: int, there: list[int], interval: int, best: int) -> bool:
-    latest = there[-1]
-    if step in (best, *there[-_RESUMABLE:]) or step & (step - 1) == 0:  # 0 and the powers of two
+def _stays(step: int, latest: int, interval: int) -> bool:
+    if step & (step - 1) == 0:
         return True
-    age = (latest - step) / (_PER_OCTAVE * interval)
-    return step % (interval * 2 ** max(0, math.ceil(math.log2(max(age, 1e-9))))) == 0
+    age = max(1.0, (latest - step) / (_PER_OCTAVE * interval))
+    return step % (interval * 2 ** math.ceil(math.log2(age))) == 0  # divisible by ever more: what is dropped once would be dropped later
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    folder = path if path.is_dir() else path.parent
+    return RunError(f"{path} cannot be loaded: {error}; remove {folder} to go on from an earlier checkpoint")
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
 def _lock_of(path: Path) -> Path:
@@ -168,6 +189,18 @@ def _optimizer_tensors(model: PreTrainedModel, optimizer: Optimizer) -> dict[str
         for name, weight in model.named_parameters()
         for key, value in optimizer.state.get(weight, {}).items()
     }
+
+
+@contextlib.contextmanager
+def _system_errors() -> Iterator[None]:
+    """safetensors and tokenizers name the operating system's refusals in exceptions of their own: `… (os error 28)`."""
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _sync(path: Path) -> None:

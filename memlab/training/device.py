@@ -1,8 +1,10 @@
 """What to compute on and how: device, number format, threads and compilation, decided once per run and recorded."""
 
 import os
+import resource
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 import torch
@@ -29,14 +31,19 @@ class Compute:
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def decide(train: Train, width: int, steps: int = 0) -> Compute:
+def decide(train: Train, width: int) -> Compute:
     """Choose for this machine. `width` is the model's: the probe multiplies matrices of its size."""
     device = choose_device(train.device)
     threads = train.threads or default_threads()
     torch.set_num_threads(threads)
     precision = train.precision if train.precision != "auto" else probe_precision(device, width)
-    compiled = train.compile == "on" or (train.compile == "auto" and device.type == "cuda" and steps >= _COMPILE_FROM_STEPS)
-    return Compute(str(device), name_of(device), precision, threads, compiled)
+    return Compute(str(device), name_of(device), precision, threads, compile=train.compile == "on")
+
+
+def with_compilation(compute: Compute, train: Train, steps: int) -> Compute:
+    """The same with torch.compile where that pays: compiling takes up to a minute, and gains little on a CPU."""
+    pays = compute.device.startswith("cuda") and steps >= _COMPILE_FROM_STEPS
+    return replace(compute, compile=train.compile == "on" or (train.compile == "auto" and pays))
 
 
 def apply(compute: Compute) -> None:
@@ -95,6 +102,14 @@ def _multiplications(dtype: torch.dtype, width: int) -> float:
         left @ right
         count += 1
     return count / elapsed
+
+
+def peak_memory(device: str) -> int:
+    """The most memory that this process has used so far, in bytes: on CUDA what torch has allocated there, else resident memory."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kB
 
 
 def name_of(device: torch.device) -> str:

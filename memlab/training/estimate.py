@@ -5,7 +5,7 @@ then one line with the plan. It runs apart so that its peak memory is that of th
 """
 
 import json
-import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -15,6 +15,7 @@ from typing import Any
 
 from memlab import config
 from memlab.training import allocator
+from memlab.training.failure import explain
 
 _PROBE_SECONDS = 3.0
 _WARM_UP_STEPS = 2
@@ -22,20 +23,44 @@ _WARM_UP_STEPS = 2
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of one step, evaluation and checkpoint, bytes of a checkpoint, and the peak memory while training."""
+    """Seconds of one step, evaluation and checkpoint; bytes of a checkpoint's weights and optimiser state; peak memory while training."""
 
     step_seconds: float
     evaluation_seconds: float
     checkpoint_seconds: float
-    checkpoint_bytes: int
+    weights_bytes: int
+    optimizer_bytes: int
     memory_bytes: int
+
+    def seconds_per_step(self, train: config.Train) -> float:
+        """With its share of evaluations and checkpoints, over a long run."""
+        return self.step_seconds + self.evaluation_seconds / train.eval_every + self.checkpoint_seconds / train.checkpoint_every
+
+    def seconds_of(self, train: config.Train, steps: int) -> float:
+        """Training, evaluations and checkpoints of a whole run (checkpoints of new best losses not counted)."""
+        evaluations = steps // train.eval_every + 1 + (steps % train.eval_every > 0)
+        saves = len(saved_steps(train, steps))
+        return steps * self.step_seconds + evaluations * self.evaluation_seconds + saves * self.checkpoint_seconds
+
+    def disk_of(self, train: config.Train, steps: int) -> int:
+        """Bytes of the checkpoints that a finished run keeps, with one of the best loss."""
+        from memlab.training import checkpoints
+
+        there = checkpoints.kept(saved_steps(train, steps), train.checkpoint_every, best=-1)
+        return (len(there) + 1) * self.weights_bytes + min(len(there), checkpoints.RESUMABLE) * self.optimizer_bytes
+
+
+def saved_steps(train: config.Train, steps: int) -> list[int]:
+    """The steps at which a whole run makes a checkpoint whatever its losses are."""
+    from memlab.training import checkpoints
+
+    return [step for step in range(steps + 1) if checkpoints.is_due(step, train.checkpoint_every) or step == steps]
 
 
 def measure(experiment: config.Experiment, data: Any, compute: Any) -> Costs:
     """Time the first steps of a fresh model on the run's own rows, one evaluation and one checkpoint."""
-    import torch
-
     from memlab import models
+    from memlab.training import device
     from memlab.training.evaluate import evaluate, fixed_rows
     from memlab.training.loop import make_optimizer
 
@@ -48,27 +73,11 @@ def measure(experiment: config.Experiment, data: Any, compute: Any) -> Costs:
     evaluate(model, data.validation, indices, compute, train.batch // train.accumulate)
     rows = sum(len(fixed_rows(part, train.eval_rows)) for part in (data.train, data.validation))
     evaluation_seconds = (time.perf_counter() - started) * rows / len(indices)
-    seconds, n_bytes = _time_checkpoint(model, optimizer, data)
-    memory = torch.cuda.max_memory_allocated() if compute.device.startswith("cuda") else peak_memory()
-    return Costs(step_seconds, evaluation_seconds, seconds, n_bytes, memory)
-
-
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def total_seconds(costs: Costs, train: config.Train, steps: int) -> float:
-    """Training, evaluations and checkpoints of a whole run (checkpoints of new best losses not counted)."""
-    evaluations = steps // train.eval_every + 2
-    saves = steps.bit_length() + steps // train.checkpoint_every + 2
-    return steps * costs.step_seconds + evaluations * costs.evaluation_seconds + saves * costs.checkpoint_seconds
+    checkpoint = _time_checkpoint(model, optimizer, data)
+    return Costs(step_seconds, evaluation_seconds, *checkpoint, device.peak_memory(compute.device))
 
 
 def _time_steps(model: Any, optimizer: Any, experiment: config.Experiment, data: Any, compute: Any) -> float:
-    import torch
-
     from memlab.data import batches
     from memlab.training.loop import train_step
 
@@ -79,17 +88,20 @@ def _time_steps(model: Any, optimizer: Any, experiment: config.Experiment, data:
         loss, _ = train_step(model, optimizer, inputs, targets, train, compute)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return float(torch.tensor(seconds[_WARM_UP_STEPS:]).median())
+    return statistics.median(seconds[_WARM_UP_STEPS:])
 
 
-def _time_checkpoint(model: Any, optimizer: Any, data: Any) -> tuple[float, int]:
+def _time_checkpoint(model: Any, optimizer: Any, data: Any) -> tuple[float, int, int]:
+    """Seconds, and bytes without and of the optimiser's state."""
     from memlab.training import checkpoints
 
     with tempfile.TemporaryDirectory(dir=data.corpus.path.parent, prefix=".probe-") as folder:
         started = time.perf_counter()
         checkpoints.save(Path(folder), model, optimizer, data.corpus.tokenizer, checkpoints.Progress())
         seconds = time.perf_counter() - started
-        return seconds, sum(path.stat().st_size for path in checkpoints.path_of(Path(folder), 0).iterdir())
+        sizes = {path.name: path.stat().st_size for path in checkpoints.path_of(Path(folder), 0).iterdir()}
+    of_optimizer = sizes.pop(checkpoints.OPTIMIZER)
+    return seconds, sum(sizes.values()), of_optimizer
 
 
 def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, Any]:
@@ -105,10 +117,10 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
     data = open_rows(open_corpus(home, experiment.data, progress), experiment.data, experiment.model.context)
     n_params, total = models.count_without_weights(experiment.model, data.corpus.vocab_size)
     progress("measuring a few steps on this device", 0, None, "")
-    compute = device.decide(train, models.size_of(experiment.model)["n_embd"], train.steps)
+    compute = device.decide(train, models.size_of(experiment.model)["n_embd"])
     device.apply(compute)
     costs = measure(experiment, data, compute)
-    steps = steps_of_budget(train, len(data.train), data.train.n_predicted, costs.step_seconds)
+    steps = steps_of_budget(train, len(data.train), data.train.n_predicted, costs.seconds_per_step(train))
     return {
         "n_params": n_params,
         "n_params_total": total,
@@ -120,10 +132,10 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
         "tokens_seen": round(steps * train.batch * data.train.n_predicted / len(data.train)),
         "epochs": steps * train.batch / len(data.train),
         "floors": floors.floors_of(experiment.data, data, fixed_rows(data.validation, train.eval_rows)),
-        "compute": asdict(compute),
+        "compute": asdict(device.with_compilation(compute, train, steps)),
         "costs": asdict(costs),
-        "seconds": total_seconds(costs, train, steps),
-        "disk_bytes": costs.checkpoint_bytes // 3 * (steps.bit_length() + 10) + 2 * costs.checkpoint_bytes,
+        "seconds": costs.seconds_of(train, steps),
+        "disk_bytes": costs.disk_of(train, steps),
     }
 
 
@@ -142,9 +154,15 @@ def main() -> int:
     try:
         print(json.dumps({"plan": plan(experiment, find_home(), progress)}), flush=True)
     except MemlabError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+        known = error
+    except Exception as error:
+        known = explain(error, experiment)
+        if known is None:
+            raise
+    else:
+        return 0
+    print(known, file=sys.stderr)
+    return known.exit_status
 
 
 if __name__ == "__main__":

@@ -41,7 +41,17 @@ def evaluate(
     model: PreTrainedModel, rows: Rows, indices: np.ndarray, compute: Compute, batch: int, between: Callable[[], None] = lambda: None
 ) -> Evaluation:
     """The mean loss over the rows at `indices`. `between` is called before each batch and may raise, to stop in the middle."""
+    was_training = model.training
     model.eval()
+    try:
+        return _evaluate(model, rows, indices, compute, batch, between)
+    finally:
+        model.train(was_training)
+
+
+def _evaluate(
+    model: PreTrainedModel, rows: Rows, indices: np.ndarray, compute: Compute, batch: int, between: Callable[[], None]
+) -> Evaluation:
     total, confident, count = 0.0, 0, 0
     for start in range(0, len(indices), batch):
         between()
@@ -52,5 +62,4 @@ def evaluate(
         total += predicted.double().sum().item()
         confident += int((predicted < -math.log(CONFIDENT)).sum())
         count += predicted.numel()
-    model.train()
     return Evaluation(total / count, confident / count)

@@ -33,16 +33,18 @@ def floors_of(data: config.Data, run: RunData, evaluated: np.ndarray) -> list[di
 def entropy_floor(data: config.Data, run: RunData, evaluated: np.ndarray) -> Floor | None:
     """Mean of -ln p under the source's own distribution, of the very documents evaluated, per predicted token.
 
-    No model that knows the distribution but no example does better on average. Known where a row is a document and the source
-    has `log_probability`; None elsewhere.
+    No model that knows the distribution but no example does better on average. Known where a row is a whole document and the source
+    has `log_probability`; None elsewhere, and where the tokenizer does not give the very text back (an unknown word).
     """
     source = registry.load("source", data.source)
-    if data.rows != "documents" or not hasattr(source, "log_probability"):
+    if data.rows != "documents" or run.validation.n_cut or not hasattr(source, "log_probability"):
         return None
     _, _, options = recipe_of(data)
     documents = [run.validation.origin(int(index))[0] for index in evaluated]
     nats = -sum(source.log_probability(run.corpus.text("validation", document), options) for document in documents)
     predicted = sum(len(run.corpus.tokens("validation")[document]) for document in documents)
+    if not math.isfinite(nats):
+        return None
     return Floor(
         "entropy",
         nats / predicted,

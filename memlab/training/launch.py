@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,9 +15,12 @@ from memlab.errors import RunError, UsageError
 from memlab.files import explained
 from memlab.rundir import RunDir, create
 from memlab.rundir.ownership import claim
+from memlab.training.schedule import ends_at_zero, steps_of_budget
+from memlab.training.stopping import SIGNALS
 
-_CHILDREN: list[subprocess.Popen] = []  # trainers outlive this process; held so that Python does not warn that they run on
+_CHILDREN: list[tuple[Path, subprocess.Popen]] = []  # trainers outlive this process; held so that Python does not warn that they run on
 _FIXED = ("train.batch", "train.seed")  # the data order is a function of them
+_BUDGETS = {f"train.{name}" for name in config.BUDGETS}
 
 
 def start(path: Path, home: Path, toml: str, experiment: config.Experiment) -> RunDir:
@@ -35,12 +39,15 @@ def resume(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
             raise UsageError(f"'{name}' cannot change when a run is resumed: weights and data order depend on it; start a new run with it")
     experiment = config.changed(run.experiment(), changes)
     state = run.state()
-    if state and state.status == "finished" and not changes.keys() & {f"train.{name}" for name in config.BUDGETS}:
-        raise UsageError(f"run '{run.name}' has finished its {state.steps:,} steps; extend it with `memlab resume {run.name} --steps N`")
-    if state and experiment.train.steps and experiment.train.steps <= state.step and "train.steps" in changes:
-        raise UsageError(f"--steps is {experiment.train.steps:,}, but run '{run.name}' has already done {state.step:,}; give more")
-    if not changes and _stopped_at_nonfinite(run):
-        raise UsageError(f"run '{run.name}' would fail again in the same way: {state.error if state else ''}")
+    if state and not run.is_active():
+        if state.status == "finished" and not changes.keys() & _BUDGETS:
+            raise UsageError(
+                f"run '{run.name}' has finished its {state.steps:,} steps; extend it with `memlab resume {run.name} --steps N`"
+            )
+        if state.status == "failed" and not changes.keys() - _BUDGETS and _ended_not_finite(run):
+            raise UsageError(f"run '{run.name}' would fail again in the same way: {state.error}")
+    if changes.keys() & _BUDGETS:
+        _check_budget(run, experiment.train, state.step if state else 0)
     _spawn(run, home, changes)
 
 
@@ -51,7 +58,7 @@ def stop(run: RunDir) -> None:
     with explained(run.stop_path, "writing"):
         run.stop_path.touch()
     state = run.state()
-    if state.host == os.uname().nodename:
+    if state.host == socket.gethostname():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(state.pid, signal.SIGTERM)
 
@@ -66,6 +73,12 @@ def wait(run: RunDir, seconds: float) -> bool:
     return True
 
 
+def exit_status(run: RunDir) -> int | None:
+    """How a trainer that this process started, and that has written its final state, ended; None for any other."""
+    mine = [child for path, child in _CHILDREN if path == run.path]
+    return mine[-1].wait() if mine else None
+
+
 def environment(home: Path) -> dict[str, str]:
     """The environment of a trainer, or of a probe that must behave like one.
 
@@ -75,9 +88,11 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def _spawn(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
+    """Start a trainer. Signals are held back until the first state is written, and in the trainer until it has handlers for them."""
+
     def spawn(owner: str) -> int:
         with run.log_path.open("ab") as log:
-            process = subprocess.Popen(
+            child = subprocess.Popen(
                 [sys.executable, "-m", "memlab.training", str(run.path), owner],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,15 +101,35 @@ def _spawn(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
                 env=environment(home),
                 start_new_session=True,
             )
-        _CHILDREN.append(process)
-        return process.pid
+        _CHILDREN.append((run.path, child))
+        return child.pid
 
     if not os.access(run.path, os.W_OK):
         raise RunError(f"run directory {run.path} is not writable; copy it, or ask its owner")
-    claim(run, changes, spawn)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the child inherits this
+    try:
+        claim(run, changes, spawn)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stopped_at_nonfinite(run: RunDir) -> bool:
-    rows = run.events()
-    last_start = max((number for number, row in enumerate(rows) if row["kind"] in ("started", "resumed")), default=0)
-    return any(row["kind"] == "nonfinite" for row in rows[last_start:])
+def _check_budget(run: RunDir, train: config.Train, done: int) -> None:
+    """Raise UsageError for a new budget that is used up already, or that would be spent at a learning rate of 0."""
+    provenance = run.provenance()
+    data, decided = provenance.get("data"), provenance.get("decided")
+    if not (data and decided) or train.minutes:  # minutes are not known in steps before they are measured
+        return
+    steps = steps_of_budget(train, data["rows"], data["tokens_per_epoch"], None)
+    if steps <= done:
+        raise UsageError(f"the budget would be {steps:,} steps, but run '{run.name}' has already done {done:,}; give more")
+    decay_steps = train.decay_steps or decided["decay_steps"]
+    if steps > decay_steps and ends_at_zero(train):
+        raise UsageError(
+            f"the learning rate of run '{run.name}' decays to 0 at step {decay_steps:,}, so steps beyond it would change nothing; "
+            f"add for example --set train.min_lr={train.lr / 10:.2g}"
+        )
+
+
+def _ended_not_finite(run: RunDir) -> bool:
+    kinds = [row["kind"] for row in run.events() if row["kind"] in ("started", "resumed", "nonfinite")]
+    return kinds[-1:] == ["nonfinite"]

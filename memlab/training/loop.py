@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +23,7 @@ from memlab.training.checkpoints import Progress
 from memlab.training.device import Compute
 from memlab.training.evaluate import evaluate, fixed_rows, token_losses
 from memlab.training.schedule import learning_rate
-
-
-class StopRequested(Exception):  # noqa: N818 - not an error: somebody asked
-    """Raised where a signal or a STOP file asks the trainer to save and leave."""
+from memlab.training.stopping import StopRequested
 
 
 @dataclass(frozen=True)
@@ -92,12 +90,14 @@ class Trainer:
         self.model, self.optimizer, self.data, self.train = model, optimizer, data, train
         self.plan, self.compute, self.own, self.progress, self.check_stop = plan, compute, own, progress, check_stop
         self.folder = own.run.checkpoints
-        self.computing_seconds = 0.0  # in forward, backward, optimiser and evaluation, as far as the host waits for them
         self._forward = torch.compile(model, dynamic=True) if compute.compile else model
         self._tensors: list[tuple[Tensor, Tensor]] = []  # loss and gradient norm of the steps since the last look
-        self._evaluated = {row["step"] for row in own.run.events() if row["kind"] == "eval"}
+        rows = own.run.events()
+        self._recorded = {(row["kind"], row["step"]) for row in rows}
+        losses = [(row["validation_loss"], row["step"]) for row in rows if row["kind"] == "eval" and row["validation_loss"] is not None]
+        self._best = min(losses, default=(math.inf, -1))
         self._started = time.perf_counter() - progress.seconds
-        self._row_started = time.perf_counter()
+        self._stepping_seconds = 0.0  # spent in steps since the last row of training loss
         self._row_tokens = 0
 
     def run(self) -> None:
@@ -113,27 +113,27 @@ class Trainer:
                 if self.progress.step % self.train.log_every == 0 or self.progress.step == self.plan.steps:
                     self._log()
         except StopRequested:
+            self.own.update(status="stopping")
             self._save()
             raise
 
     def _step(self) -> None:
+        started = time.perf_counter()
         step, train = self.progress.step, self.train
         inputs, targets = self.data.train.take(batches.rows(train.seed, step, train.batch, len(self.data.train), self.data.order))
-        started = time.perf_counter()
         torch.manual_seed(_dropout_seed(train.seed, step))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, train, self.plan.decay_steps)
         self._tensors.append(train_step(self._forward, self.optimizer, inputs, targets, train, self.compute))
-        self.computing_seconds += time.perf_counter() - started
         n_predicted = int((targets != IGNORED).sum())
         self.progress.step += 1
         self.progress.tokens += n_predicted
         self._row_tokens += n_predicted
+        self._stepping_seconds += time.perf_counter() - started
 
     def _log(self) -> None:
         """A row of training loss: the mean over the steps since the last row, whichever attempts they ran in."""
         norms = self._look()
-        now = time.perf_counter()
         progress = self.progress
         self.own.event(
             "train",
@@ -143,83 +143,83 @@ class Trainer:
             loss=progress.loss_sum / progress.loss_count,
             lr=learning_rate(progress.step - 1, self.train, self.plan.decay_steps),
             grad_norm=norms[-1],
-            tokens_per_second=self._row_tokens / (now - self._row_started),
+            tokens_per_second=self._row_tokens / self._stepping_seconds,
         )
         progress.loss_sum, progress.loss_count = 0.0, 0
-        self._row_started, self._row_tokens = now, 0
+        self._stepping_seconds, self._row_tokens = 0.0, 0
         self.own.update(step=progress.step)
 
     def _look(self) -> list[float]:
         """Bring the losses since the last look to the host and add them up. Raises TrainingError at one that is not finite."""
         if not self._tensors:
             return [math.nan]
+        started = time.perf_counter()
         losses, norms = (torch.stack(column).tolist() for column in zip(*self._tensors, strict=True))
-        first = self.progress.step - len(losses) + 1
+        self._stepping_seconds += time.perf_counter() - started  # on CUDA the host waits for the steps here
+        first = self.progress.step - len(losses)
         self._tensors = []
-        for step, loss, norm in zip(range(first, first + len(losses)), losses, norms, strict=True):
+        for weights, (loss, norm) in enumerate(zip(losses, norms, strict=True), start=first):
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                self._fail_not_finite(step, "loss" if not math.isfinite(loss) else "norm of the gradient")
+                self._fail_not_finite(weights, "loss" if not math.isfinite(loss) else "norm of the gradient")
             self.progress.loss_sum += loss
             self.progress.loss_count += 1
         return norms
 
     def _fail_not_finite(self, step: int, what: str) -> None:
+        """Raise TrainingError. The weights after `step` steps gave what is not finite, so checkpoints from there on are of no use."""
         self.own.event("nonfinite", step=step, tokens=self.progress.tokens, seconds=self._seconds(), what=what)
-        good = checkpoints.resumable(self.folder)[-1]
+        good = max((earlier for earlier in checkpoints.resumable(self.folder) if earlier < step), default=None)
+        if good is None:
+            raise TrainingError(f"the {what} is not finite after {step:,} steps, and no earlier checkpoint can be resumed: start a new run")
+        checkpoints.go_back_to(self.folder, good)
         raise TrainingError(
-            f"the {what} is not finite at step {step:,}; the last good checkpoint is step {good:,}. "
+            f"the {what} is not finite after {step:,} steps; the last good checkpoint is step {good:,}. "
             f"Resume from it with a changed setting, for example: memlab resume {self.own.run.name} --set train.lr={self.train.lr / 3:.2g}"
         )
 
     def _evaluate_if_due(self) -> None:
         step, train = self.progress.step, self.train
         due = step % train.eval_every == 0 or step == self.plan.steps
-        if not due or step in self._evaluated:
+        if not due or ("eval", step) in self._recorded:
             return
         self._look()
-        started = time.perf_counter()
         train_rows, held_out = (
-            evaluate(self.model, rows, fixed_rows(rows, train.eval_rows), self.compute, self._micro_batch, self.check_stop)
+            evaluate(self.model, rows, fixed_rows(rows, train.eval_rows), self.compute, train.batch // train.accumulate, self.check_stop)
             for rows in (self.data.train, self.data.validation)
         )
-        self.computing_seconds += time.perf_counter() - started
-        self._row_started += time.perf_counter() - started  # the next row's speed is that of training alone
-        self.own.event(
+        self._record(
             "eval",
-            step=step,
-            tokens=self.progress.tokens,
-            seconds=self._seconds(),
             train_loss=train_rows.loss,
             validation_loss=held_out.loss,
             train_confident=train_rows.confident,
             validation_confident=held_out.confident,
         )
-        self._evaluated.add(step)
         if not (math.isfinite(train_rows.loss) and math.isfinite(held_out.loss)):
             self._fail_not_finite(step, "loss of the evaluation")
-        if held_out.loss < self.progress.best_loss:
-            self.progress.best_step, self.progress.best_loss = step, held_out.loss
+        self._best = min(self._best, (held_out.loss, step))
 
     def _save_if_due(self) -> None:
         step = self.progress.step
-        spaced = step & (step - 1) == 0 or step % self.train.checkpoint_every == 0
-        if spaced or step == self.progress.best_step or step == self.plan.steps:
+        if checkpoints.is_due(step, self.train.checkpoint_every) or step in (self._best[1], self.plan.steps):
             self._save()
 
     def _save(self) -> None:
-        self._look()  # a checkpoint is good: everything before it was finite
-        self.progress.seconds = self._seconds()
+        """A checkpoint of where training stands, unless it is there: the one that training resumed from, or that a stop made."""
+        self._look()  # all steps up to here were finite
         step = self.progress.step
-        if not checkpoints.path_of(self.folder, step).exists():
-            checkpoints.save(self.folder, self.model, self.optimizer, self.data.corpus.tokenizer, self.progress)
-            best = step == self.progress.best_step
-            self.own.event("checkpoint", step=step, tokens=self.progress.tokens, seconds=self.progress.seconds, best=best)
         self.own.update(step=step)
-        checkpoints.thin(self.folder, self.train.checkpoint_every, self.progress.best_step)
+        if not checkpoints.path_of(self.folder, step).exists():
+            self.progress.seconds = self._seconds()
+            checkpoints.save(self.folder, self.model, self.optimizer, self.data.corpus.tokenizer, self.progress)
+        if ("checkpoint", step) not in self._recorded:
+            self._record("checkpoint", best=step == self._best[1])
+        checkpoints.thin(self.folder, self.train.checkpoint_every, self._best[1])
 
-    @property
-    def _micro_batch(self) -> int:
-        return self.train.batch // self.train.accumulate
+    def _record(self, kind: str, **fields: Any) -> None:
+        """Add a row about the step that training stands at."""
+        step = self.progress.step
+        self.own.event(kind, step=step, tokens=self.progress.tokens, seconds=self._seconds(), **fields)
+        self._recorded.add((kind, step))
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started

@@ -21,6 +21,11 @@ def learning_rate(step: int, train: Train, decay_steps: int) -> float:
     return train.min_lr + (train.lr - train.min_lr) * left
 
 
+def ends_at_zero(train: Train) -> bool:
+    """Whether nothing is learned any more once the decay is done."""
+    return train.schedule != "constant" and train.min_lr == 0
+
+
 def steps_of_budget(train: Train, n_rows: int, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
     """The budget in optimiser steps. `seconds_per_step` (measured) is needed for a budget in minutes only."""
     tokens_per_step = train.batch * tokens_per_epoch / n_rows

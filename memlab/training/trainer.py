@@ -1,160 +1,115 @@
-"""A trainer's life: take the directory, prepare data and model, train, and leave a final state whatever happens."""
+"""A trainer's work: open data and model where the run stands, decide what to compute on, train to the end of the plan."""
 
 import platform
-import signal
-import sys
 import time
-import traceback
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from memlab import __version__, config, models
-from memlab.data.corpus import Corpus, open_corpus, open_recorded
+from memlab.data.corpus import open_corpus, open_recorded
 from memlab.data.repeats import repeats_of
 from memlab.data.rows import RunData, open_rows
-from memlab.errors import MemlabError
 from memlab.home import find_home
-from memlab.rundir import RunDir
 from memlab.rundir.ownership import Ownership
 from memlab.training import checkpoints, device, floors
 from memlab.training.checkpoints import Progress
 from memlab.training.device import Compute
 from memlab.training.estimate import measure
 from memlab.training.evaluate import fixed_rows
-from memlab.training.loop import Plan, StopRequested, Trainer, make_optimizer
+from memlab.training.loop import Plan, Trainer, make_optimizer
 from memlab.training.schedule import steps_of_budget
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-_LOOK_SECONDS = 0.1  # between looks for a STOP file: it may lie on a network file system
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+_UPDATE_SECONDS = 0.5  # between two reports of how far a piece of work is
+_COMPUTE_SETTINGS = ("device", "precision", "threads", "compile")
 
 
-class StopSwitch:
-    """Raises StopRequested at the next `check()` after a signal or a STOP file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._asked, self._looked = path, False, 0.0
-        for number in _SIGNALS:
-            signal.signal(number, self._ask)
-
-    def check(self) -> None:
-        now = time.monotonic()
-        if now - self._looked > _LOOK_SECONDS:
-            self._looked = now
-            self._asked = self._asked or self._path.exists()
-        if self._asked:
-            raise StopRequested
-
-    def _ask(self, number: int, frame: Any) -> None:
-        self._asked = True
-
-
-def train(run: RunDir, owner: str) -> int:
-    """Train a claimed run to its end. Returns the exit status: 0 finished or stopped, else that of the error."""
-    own = Ownership(run, owner)
-    switch = StopSwitch(run.stop_path)
-    try:
-        own.update(status="running")
-        _train(own, switch)
-        own.update(status="finished", work=None)
-    except StopRequested:
-        own.update(status="stopped", work=None)
-    except MemlabError as error:
-        return _fail(own, str(error), error.exit_status)
-    except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError) and not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
-            _fail(own, f"internal error: {error}; the traceback is in {run.log_path}", 1)
-            raise
-        traceback.print_exc()
-        return _fail(own, _memory_advice(run.experiment()), 1)
-    except Exception as error:
-        _fail(own, f"internal error: {type(error).__name__}: {error}; the traceback is in {run.log_path}", 1)
-        raise
-    finally:
-        own.release()
-    return 0
-
-
-def _train(own: Ownership, switch: StopSwitch) -> None:
-    run, experiment = own.run, own.run.experiment()
-    data = open_data(own, switch, experiment)
-    step = _last_good_step(run)
-    decided = run.provenance().get("decided")
+def train(own: Ownership, experiment: config.Experiment, check_stop: Callable[[], None]) -> None:
+    """Train a claimed run from where it stands to the end of its plan. `check_stop` raises StopRequested where somebody asked."""
+    work = _Work(own, check_stop)
+    data = open_data(own, experiment, work)
+    work("preparing the model", 0, None, "")
+    folder = own.run.checkpoints
+    step = max(checkpoints.resumable(folder), default=None)
     torch.manual_seed(experiment.train.seed)
-    model = models.build(experiment.model, data.corpus.vocab_size) if step is None else checkpoints.load_model(run.checkpoints, step)
-    compute, plan = _decide(own, experiment, data, model, decided)
+    model = models.build(experiment.model, data.corpus.vocab_size) if step is None else checkpoints.load_model(folder, step)
+    compute, plan = _decide(own, experiment, data, model.config.n_embd, step or 0)
     device.apply(compute)
     model.to(compute.device).train()
     optimizer = make_optimizer(model, experiment.train, compute.device)
     progress = Progress()
-    if step is None:
+    if step is not None:
+        progress = checkpoints.load_progress(folder, step)
+        checkpoints.load_optimizer(folder, step, model, optimizer)
+        checkpoints.go_back_to(folder, step)
+    if "data" not in own.run.provenance():
+        work("counting repeats and floors", 0, None, "")
         _record_facts(own, experiment, data, model)
-    else:
-        checkpoints.load_optimizer(run.checkpoints, step, model, optimizer)
-        progress = checkpoints.load_progress(run.checkpoints, step)
-        checkpoints.go_back_to(run.checkpoints, step)
-    own.event("resumed" if step is not None else "started", step=progress.step, from_step=progress.step)
-    own.update(work=None, step=progress.step, steps=plan.steps)
-    Trainer(model, optimizer, data, experiment.train, plan, compute, own, progress, switch.check).run()
+    check_stop()
+    _record_start(own, progress, from_step=-1 if step is None else step)
+    own.update(status="running", work=None, step=progress.step, steps=plan.steps)
+    Trainer(model, optimizer, data, experiment.train, plan, compute, own, progress, check_stop).run()
+    own.provenance(peak_memory_bytes=device.peak_memory(compute.device))
 
 
-def open_data(own: Ownership, switch: StopSwitch, experiment: config.Experiment) -> RunData:
+def _record_start(own: Ownership, progress: Progress, from_step: int) -> None:
+    """Readers drop what earlier attempts did beyond `from_step`; -1: all of it."""
+    kind = "started" if own.attempt == 1 else "resumed"
+    own.event(kind, step=progress.step, tokens=progress.tokens, seconds=progress.seconds, from_step=from_step)
+
+
+class _Work:
+    """Reports pieces of work to whoever looks on, as often as one likes, and stops between them where that was asked."""
+
+    def __init__(self, own: Ownership, check_stop: Callable[[], None]) -> None:
+        self._own, self._check_stop = own, check_stop
+        self._doing, self._since, self._reported = "", 0.0, 0.0
+
+    def __call__(self, doing: str, done: int, total: int | None, unit: str) -> None:
+        self._check_stop()
+        if doing != self._doing:
+            self._doing, self._since, self._reported = doing, time.time(), 0.0
+        if time.monotonic() - self._reported > _UPDATE_SECONDS:
+            self._reported = time.monotonic()
+            self._own.update(work={"doing": doing, "done": done, "total": total, "unit": unit, "since": self._since})
+
+
+def open_data(own: Ownership, experiment: config.Experiment, work: _Work) -> RunData:
     """The run's corpus, built if this is the first attempt, and its rows."""
     home, recorded = find_home(), own.run.provenance().get("data")
-    corpus = open_recorded(home, recorded["corpus"], recorded["content"]) if recorded else _build_corpus(home, own, switch, experiment)
+    corpus = open_recorded(home, recorded["corpus"], recorded["content"]) if recorded else open_corpus(home, experiment.data, work)
     return open_rows(corpus, experiment.data, experiment.model.context)
 
 
-def _build_corpus(home: Path, own: Ownership, switch: StopSwitch, experiment: config.Experiment) -> Corpus:
-    started: dict[str, float] = {}
-    last = 0.0
+def _decide(own: Ownership, experiment: config.Experiment, data: RunData, width: int, done: int) -> tuple[Compute, Plan]:
+    """What to compute on, and the budget in steps: decided by the first attempt and kept, so that a resumed run goes on exactly.
 
-    def progress(doing: str, done: int, total: int | None, unit: str) -> None:
-        nonlocal last
-        switch.check()
-        since = started.setdefault(doing, time.time())
-        if time.monotonic() - last > 0.5:
-            last = time.monotonic()
-            own.update(work={"doing": doing, "done": done, "total": total, "unit": unit, "since": since})
-
-    return open_corpus(home, experiment.data, progress)
-
-
-def _last_good_step(run: RunDir) -> int | None:
-    found = checkpoints.resumable(run.checkpoints)
-    return found[-1] if found else None
-
-
-def _decide(own: Ownership, experiment: config.Experiment, data: RunData, model: Any, decided: dict | None) -> tuple[Compute, Plan]:
-    """Device, precision, threads, budget: decided by the first attempt and kept, unless a changed setting or a missing device asks anew."""
-    train = experiment.train
-    changes = own.run.provenance()["attempts"][-1]["changes"]
-    keep = (
-        decided
-        and device.is_available(decided["device"])
-        and not changes.keys() & {"train.device", "train.precision", "train.threads", "train.compile"}
-    )
-    if keep:
-        compute = Compute(**{name: decided[name] for name in Compute.__dataclass_fields__})
+    Decided anew where the settings that decide it have changed, or the device is not there any more. `done` steps are behind us.
+    """
+    train, decided = experiment.train, own.run.provenance().get("decided")
+    asked = {name: getattr(train, name) for name in (*_COMPUTE_SETTINGS, *config.BUDGETS)}
+    keep = _is_settled(decided, asked, _COMPUTE_SETTINGS) and device.is_available(decided["device"])
+    compute = Compute(**{field.name: decided[field.name] for field in fields(Compute)}) if keep else device.decide(train, width)
+    if _is_settled(decided, asked, config.BUDGETS):
+        steps = decided["steps"]
     else:
-        compute = device.decide(train, model.config.n_embd, train.steps)
-    per_step = (
-        measure(experiment, data, compute).step_seconds if train.minutes and not (decided and "train.minutes" not in changes) else None
-    )
-    if decided and not changes.keys() & {f"train.{name}" for name in config.BUDGETS}:
-        plan = Plan(decided["steps"], decided["decay_steps"])
-    else:
-        steps = steps_of_budget(train, len(data.train), data.train.n_predicted, per_step)
-        plan = Plan(steps, train.decay_steps or (decided["decay_steps"] if decided else steps))
-    own.provenance(decided={**asdict(compute), **asdict(plan)})
+        per_step = measure(experiment, data, compute).seconds_per_step(train) if train.minutes else None
+        steps = max(done, steps_of_budget(train, len(data.train), data.train.n_predicted, per_step))
+    compute = compute if keep else device.with_compilation(compute, train, steps)
+    plan = Plan(steps, train.decay_steps or (decided["decay_steps"] if decided else steps))
+    own.provenance(decided={**asdict(compute), **asdict(plan), "asked": asked})
     return compute, plan
 
 
-def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, model: Any) -> None:
+def _is_settled(decided: dict | None, asked: dict[str, Any], names: Iterable[str]) -> bool:
+    return decided is not None and all(decided["asked"][name] == asked[name] for name in names)
+
+
+def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, model: PreTrainedModel) -> None:
     """What the run is: sizes, data, floors and versions; written once, before the first step."""
     n_params, total = models.count_parameters(model, experiment.model.family)
     evaluated = fixed_rows(data.validation, experiment.train.eval_rows)
@@ -181,17 +136,3 @@ def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, 
         },
         floors=floors.floors_of(experiment.data, data, evaluated),
     )
-
-
-def _memory_advice(experiment: config.Experiment) -> str:
-    train, model = experiment.train, experiment.model
-    return (
-        f"out of memory with train.batch {train.batch}, train.accumulate {train.accumulate}, model.context {model.context} and size '{model.size}'; "
-        f"raise train.accumulate (it must divide the batch), or take a smaller batch, context or size"
-    )
-
-
-def _fail(own: Ownership, message: str, status: int) -> int:
-    print(message, file=sys.stderr)
-    own.update(status="failed", error=message, work=None)
-    return status

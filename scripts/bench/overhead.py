@@ -49,7 +49,7 @@ def main() -> None:
             trainer._train(own, trainer.StopSwitch(run.stop_path))
             own.release()
         share = 1 - spent["compute"] / spent["all"]
-        print(f"{preset}: {steps} steps in {spent['all']:.1f} s, {100 * share:.1f} % of it not in forward, backward and optimiser, goal at most 5 %")
+        print(f"{preset}: {steps} steps in {spent['all']:.1f} s, {100 * share:.1f} % of it elsewhere, goal at most 5 %")
 
 
 if __name__ == "__main__":

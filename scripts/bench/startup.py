@@ -1,6 +1,6 @@
 """Seconds until `memlab --help` has printed, against a two-command Typer program's --help, in turn, pair by pair.
 
-    python scripts/bench/startup.py [--pairs 15]
+python scripts/bench/startup.py [--pairs 15]
 """
 
 import argparse

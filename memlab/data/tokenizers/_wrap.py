@@ -3,7 +3,8 @@
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-PAD, BEGIN, END, UNKNOWN = "<|pad|>", "<|begin|>", "<|end|>", "<|unknown|>"
+# The space keeps them apart from text: no word holds one, and byte-level tokens write it as Ġ.
+PAD, BEGIN, END, UNKNOWN = "<| pad |>", "<| begin |>", "<| end |>", "<| unknown |>"
 
 
 def wrap(tokenizer: Tokenizer, unknown: bool) -> PreTrainedTokenizerFast:

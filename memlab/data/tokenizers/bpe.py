@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from memlab.config import setting
 from memlab.data.document import Document
 from memlab.errors import ConfigError
 
@@ -11,16 +12,18 @@ _SMALLEST = 256 + 3
 
 @dataclass(frozen=True)
 class Options:
-    """`vocabulary`: tokens in all. `training_characters`: how much text the merges are learned from, from the beginning."""
+    """How many tokens, and what they are learned from."""
 
-    vocabulary: int = 4096
-    training_characters: int = 200_000_000
+    vocabulary: int = setting(4096, "tokens in all")
+    training_characters: int = setting(200_000_000, "how much of the training part the merges are learned from, from its beginning")
 
     def __post_init__(self) -> None:
         if self.vocabulary < _SMALLEST:
             raise ConfigError(
                 f"data.tokenizer_options.vocabulary is {self.vocabulary}; it must be at least {_SMALLEST}: 256 bytes and 3 special tokens"
             )
+        if self.training_characters < 1:
+            raise ConfigError(f"data.tokenizer_options.training_characters is {self.training_characters}; it must be at least 1")
 
 
 def build(documents: Iterable[Document], options: Options):

@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from memlab.config import setting
 from memlab.data.document import Document
 from memlab.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Options:
-    """`vocabulary`: at most so many words, the most frequent ones; 0: all of them."""
+    """How many words."""
 
-    vocabulary: int = 0
+    vocabulary: int = setting(0, "at most so many words, the most frequent ones; 0: all of them")
 
     def __post_init__(self) -> None:
         if self.vocabulary < 0:
@@ -30,7 +31,7 @@ def build(documents: Iterable[Document], options: Options):
         counts.update(document.text.split())
     words = sorted(counts, key=lambda word: (-counts[word], word))
     chosen = sorted(words[: options.vocabulary or None])
-    vocabulary = {word: number for number, word in enumerate(dict.fromkeys([PAD, BEGIN, END, UNKNOWN, *chosen]))}
+    vocabulary = {word: number for number, word in enumerate([PAD, BEGIN, END, UNKNOWN, *chosen])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return wrap(tokenizer, unknown=True)

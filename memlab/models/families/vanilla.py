@@ -1,4 +1,4 @@
-"""The vanilla Transformer as a causal language model: post-norm, sinusoidal positions, ReLU, untied output."""
+"""The vanilla Transformer as a causal language model: post-norm, sinusoidal positions, ReLU, untied."""
 
 import math
 
@@ -119,9 +119,13 @@ class VanillaModel(PreTrainedModel, GenerationMixin):
         output_hidden_states: bool = False,
         **_others,
     ) -> CausalLMOutput:
-        """input_ids (B, T) -> logits (B, T, V); hidden_states is a tuple of n_layer + 1 tensors (B, T, C)."""
+        """input_ids (B, T) -> logits (B, T, V); hidden_states is a tuple of n_layer + 1 tensors (B, T, C).
+
+        Positions count the tokens that `attention_mask` (B, T) leaves, so padding may stand on either side.
+        """
         T = input_ids.shape[1]
-        state = self.dropout(self.embed(input_ids) * math.sqrt(self.config.n_embd) + self.positions[:T])
+        position = slice(T) if attention_mask is None else (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
+        state = self.dropout(self.embed(input_ids) * math.sqrt(self.config.n_embd) + self.positions[position])
         allowed = _allowed(attention_mask, T)
         states = [state]
         for block in self.blocks:
@@ -137,7 +141,7 @@ class VanillaModel(PreTrainedModel, GenerationMixin):
 def sinusoids(n_positions: int, width: int) -> Tensor:
     """sin and cos of position · 10000^(-2i/C), interleaved. (n_positions, C). Source: Vaswani et al. 2017, section 3.5."""
     angle = torch.arange(n_positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
 
 
 def _allowed(attention_mask: Tensor | None, T: int) -> Tensor | None:

@@ -1,0 +1,241 @@
+"""Documents to tokens: a corpus being built beside its final place, resumable, with the same memory for any size of text."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from memlab import registry
+from memlab.data.batches import mix
+from memlab.data.document import Document
+from memlab.data.ragged import RaggedWriter
+from memlab.errors import DataError
+from memlab.files import explained, read_json, sync_directory, write_json
+
+FORMAT = 2  # raise it whenever the same inputs would give other bytes
+_BATCH_CHARACTERS = 2_000_000  # encoded at once: enough for all cores, little enough for memory
+_SYNC_BATCHES = 50
+_PROGRESS = "progress.json"
+
+
+class Progress(Protocol):
+    """Told how far a long piece of work is: `done` of `total` (None where unknown), counted in `unit`."""
+
+    def __call__(self, doing: str, done: int, total: int | None, unit: str) -> None: ...
+
+
+def quiet(doing: str, done: int, total: int | None, unit: str) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a corpus is made of; its `key` changes whenever the tokens could."""
+
+    source: str
+    source_options: dict[str, Any]
+    fingerprint: str
+    tokenizer: str
+    tokenizer_options: dict[str, Any]
+    validation: float
+    seed: int
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def folder(self) -> str:
+        return f"{self.source}-{self.key[:12]}"
+
+
+class Build:
+    """One corpus being built beside its final place; what a killed build has finished is kept and continued."""
+
+    def __init__(self, path: Path, recipe: Recipe, source: ModuleType, options: Any, progress: Progress) -> None:
+        self.path, self.recipe, self.source, self.options, self.progress = path, recipe, source, options, progress
+        self.aside = path.with_name(f"{path.name}.building")
+        self.total: int | None = None
+
+    def run(self) -> None:
+        with explained(self.aside, "making"):
+            self.aside.mkdir(parents=True, exist_ok=True)
+        tokenizer = self._tokenizer()
+        dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32)
+        splits = self._tokenise(tokenizer, dtype)
+        self._check(splits)
+        meta = {
+            **asdict(self.recipe),
+            "vocab_size": len(tokenizer),
+            "dtype": dtype.name,
+            "splits": splits,
+            "content": self._content(splits),
+        }
+        write_json(self.aside / "meta.json", meta)
+        (self.aside / _PROGRESS).unlink()
+        shutil.rmtree(self.path, ignore_errors=True)  # left by something that was never finished
+        os.rename(self.aside, self.path)
+        sync_directory(self.path.parent)
+
+    def _documents(self) -> Iterator[tuple[int, Document, str]]:
+        """Every document with its number and its split."""
+        for number, document in enumerate(self.source.documents(self.options)):
+            yield number, document, document.split or split_of(number, self.recipe.validation, self.recipe.seed)
+
+    def _tokenizer(self):
+        """Built from the training part only, and kept, so that a continued build uses the same one."""
+        from transformers import PreTrainedTokenizerFast
+
+        folder = self.aside / "tokenizer"
+        if not folder.exists():
+            plugin = registry.load("tokenizer", self.recipe.tokenizer)
+            options = plugin.Options(**self.recipe.tokenizer_options)
+            tokenizer = plugin.build(self._training_documents(), options)
+            tokenizer.save_pretrained(folder.with_name("tokenizer.part"))
+            os.rename(folder.with_name("tokenizer.part"), folder)
+        return PreTrainedTokenizerFast.from_pretrained(folder)
+
+    def _training_documents(self) -> Iterator[Document]:
+        number = -1
+        self.progress("reading the source", 0, None, "documents")
+        for number, document, split in self._documents():
+            if number % 1000 == 0:
+                self.progress("reading the source", number, None, "documents")
+            if split == "train":
+                yield document
+        self.total = number + 1
+
+    def _tokenise(self, tokenizer: Any, dtype: np.dtype) -> dict[str, dict[str, int]]:
+        encode, end = tokenizer.backend_tokenizer, tokenizer.eos_token_id
+        encode.encode_special_tokens = True  # text that spells a special token is text
+        with contextlib.closing(_SplitWriter(self.aside, dtype)) as writer:
+            todo = (item for item in self._documents() if item[0] >= writer.n_consumed)
+            for count, batch in enumerate(_batches(todo), start=1):
+                texts = [document.text for _, document, _ in batch]
+                ids = [[*encoding.ids, end] for encoding in encode.encode_batch_fast(texts, add_special_tokens=False)]
+                writer.add(batch, ids)
+                self.progress("tokenising", writer.n_consumed, self.total, "documents")
+                if count % _SYNC_BATCHES == 0:
+                    writer.sync()
+            writer.sync()
+            return writer.counts()
+
+    def _check(self, splits: dict[str, dict[str, int]]) -> None:
+        if not splits:
+            raise DataError(f"source '{self.recipe.source}' gave no text; see `memlab sources {self.recipe.source}` for its settings")
+        for split in ("train", "validation"):
+            if split not in splits:
+                documents = sum(counts["documents"] for counts in splits.values())
+                change = "raise" if split == "validation" else "lower"
+                raise DataError(
+                    f"source '{self.recipe.source}' gave {documents} document(s), none of them for the {split} part; "
+                    f"give more text, or {change} data.validation, which is {self.recipe.validation:g}"
+                )
+
+    def _content(self, splits: dict[str, dict[str, int]]) -> str:
+        digest = hashlib.sha256()
+        for split in sorted(splits):
+            digest.update(f"{split} {splits[split]['tokens']}\n".encode())
+            with (self.aside / f"{split}.values").open("rb") as file:
+                while chunk := file.read(1 << 22):
+                    digest.update(chunk)
+        return digest.hexdigest()
+
+
+class _SplitWriter:
+    """Appends tokenised documents to their splits, and records how far it is so that a later process continues there."""
+
+    def __init__(self, folder: Path, dtype: np.dtype) -> None:
+        self.folder, self.dtype = folder, dtype
+        self.record = folder / _PROGRESS
+        done = read_json(self.record) if self.record.exists() else {"consumed": 0, "splits": {}}
+        self.n_consumed: int = done["consumed"]
+        self._files = contextlib.ExitStack()
+        self._splits: dict[str, tuple[RaggedWriter, RaggedWriter]] = {}
+        self._characters: dict[str, int] = {}
+        for split, lengths in done["splits"].items():
+            self._open(split, tuple(lengths["tokens"]), tuple(lengths["names"]), lengths["characters"])
+
+    def add(self, batch: list[tuple[int, Document, str]], ids: list[list[int]]) -> None:
+        for split in dict.fromkeys(split for _, _, split in batch):
+            if split not in self._splits:
+                self._open(split, (0, 0), (0, 0), 0)
+            chosen = [(document, row) for (_, document, of), row in zip(batch, ids, strict=True) if of == split and len(row) > 1]
+            tokens, names = self._splits[split]
+            tokens.extend(np.asarray(row, self.dtype) for _, row in chosen)
+            names.extend(np.frombuffer(document.name.encode(errors="replace"), np.uint8) for document, _ in chosen)
+            self._characters[split] += sum(len(document.text) for document, _ in chosen)
+        self.n_consumed = batch[-1][0] + 1
+
+    def sync(self) -> None:
+        lengths = {
+            split: {"tokens": tokens.sync(), "names": names.sync(), "characters": self._characters[split]}
+            for split, (tokens, names) in self._splits.items()
+        }
+        write_json(self.record, {"consumed": self.n_consumed, "splits": lengths})
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Documents, tokens and characters of each split that has any."""
+        return {
+            split: {"documents": tokens.n_lists, "tokens": tokens.n_items, "characters": self._characters[split]}
+            for split, (tokens, _) in self._splits.items()
+            if tokens.n_lists
+        }
+
+    def close(self) -> None:
+        """Also after an error: what a file still held back would reach the disk later, in the middle of a continued build."""
+        self._files.close()
+
+    def _open(self, split: str, tokens: tuple[int, int], names: tuple[int, int], characters: int) -> None:
+        writers = RaggedWriter(self.folder / split, self.dtype, tokens), RaggedWriter(self.folder / f"{split}.names", np.uint8, names)
+        for writer in writers:
+            self._files.callback(writer.close)
+        self._splits[split], self._characters[split] = writers, characters
+
+
+def split_of(number: int, validation: float, seed: int) -> str:
+    """The split of document `number`: of every 1/validation documents in a row one is held out, which one a seeded hash says.
+
+    Block k begins at document ⌈k/validation⌉, so that the share is kept for any `validation` in (0, 1).
+    """
+    share = _as_written(validation)
+    block = number * share.numerator // share.denominator
+    return "validation" if number == _held_out(block, share, seed) else "train"
+
+
+@functools.lru_cache(maxsize=1)
+def _as_written(share: float) -> Fraction:
+    """0.05 is one twentieth, not the binary number next to it."""
+    return Fraction(str(share))
+
+
+@functools.lru_cache(maxsize=1)
+def _held_out(block: int, share: Fraction, seed: int) -> int:
+    """The number of the document that is held out of a block."""
+    first, stop = math.ceil(block / share), math.ceil((block + 1) / share)
+    return first + int(mix(np.array([block], np.uint64), seed)[0]) % (stop - first)
+
+
+def _batches(items: Iterable[tuple[int, Document, str]]) -> Iterator[list[tuple[int, Document, str]]]:
+    """Groups of documents of about `_BATCH_CHARACTERS` characters."""
+    batch, characters = [], 0
+    for item in items:
+        batch.append(item)
+        characters += len(item[1].text)
+        if characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
