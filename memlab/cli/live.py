@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import termios
 from types import FrameType
 from typing import Self
 
@@ -20,7 +21,7 @@ class Screen:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._write(_LEAVE)
+        self._leave()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -38,10 +39,19 @@ class Screen:
     def _enter(self) -> None:
         self._shown: list[str] = []
         self._size = (0, 0)
+        self._keyboard = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
+        if self._keyboard:  # what is typed does not appear in the picture
+            quiet = [*self._keyboard[:3], self._keyboard[3] & ~termios.ECHO, *self._keyboard[4:]]
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
         self._write(_ENTER)
 
-    def _suspend(self, number: int, frame: FrameType | None) -> None:
+    def _leave(self) -> None:
         self._write(_LEAVE)
+        if self._keyboard:
+            termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._keyboard)
+
+    def _suspend(self, number: int, frame: FrameType | None) -> None:
+        self._leave()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._enter()  # goes on here after `fg`
 

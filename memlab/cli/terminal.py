@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Terminal:
-    """`live`: the cursor may be moved. Without it output is plain lines, made for pipes, logs and TERM=dumb."""
+    """`live`: the cursor may be moved. Without it output is plain lines, made for pipes, logs, TERM=dumb and jobs in the background."""
 
     width: int
     height: int
@@ -26,7 +26,16 @@ def look() -> Terminal:
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     plain = bool(os.environ.get("MEMLAB_ASCII")) or not encoding.startswith("utf")
-    return Terminal(size.columns, size.lines, is_terminal, is_terminal and not os.environ.get("NO_COLOR"), plain)
+    color = is_terminal and not os.environ.get("NO_COLOR")
+    return Terminal(size.columns, size.lines, is_terminal and _in_foreground(), color, plain)
+
+
+def _in_foreground() -> bool:
+    """Whether the terminal is this process's to draw on, and not the shell's that started it with `&`."""
+    try:
+        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except OSError:  # a terminal without jobs
+        return True
 
 
 def say(text: str = "") -> None:

@@ -70,7 +70,7 @@ def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "ste
     except KeyboardInterrupt:
         if not run.path.exists():
             raise
-        say(f"\n{run.name} goes on by itself.  memlab watch {run.name} shows it again, memlab stop {run.name} ends it")
+        say(f"\n{run.name} goes on by itself.\n  memlab watch {run.name}\n  memlab stop {run.name}")
         return LEFT
     return _conclude(view)
 

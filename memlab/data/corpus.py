@@ -1,6 +1,7 @@
 """A corpus: the tokens of all documents on disk, by split, built where a home does not have it yet, and found again."""
 
 import functools
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from memlab.data.building import Build, Progress, Recipe, quiet
 from memlab.data.ragged import Ragged
 from memlab.errors import DataError
 from memlab.files import lock, read_json
+
+_WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +87,13 @@ def open_corpus(home: Path, data: config.Data, progress: Progress = quiet) -> Co
     """The corpus that `data` asks for, built first if this home does not have it. One process builds, others wait for it."""
     recipe, source, options = recipe_of(data)
     path = home / "corpora" / recipe.folder
-    if not (path / "meta.json").exists():
+    while not (path / "meta.json").exists():
         with lock(path.with_name(f".{path.name}.lock"), wait=False) as held:
             if held and not (path / "meta.json").exists():
                 Build(path, recipe, source, options, progress).run()
         if not held:
             progress("waiting for another process that builds this corpus", 0, None, "")
-            with lock(path.with_name(f".{path.name}.lock")):
-                pass
-            return open_corpus(home, data, progress)
+            time.sleep(_WAIT_SECONDS)  # not for the lock: whoever asks this process to stop is heard in between
     return Corpus(path, read_json(path / "meta.json"))
 
 

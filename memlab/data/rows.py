@@ -15,9 +15,11 @@ IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows
 
 
 class Rows(Protocol):
-    """Rows by index. `n_predicted` counts the predicted tokens of all rows: one epoch."""
+    """Rows by index. `n_predicted` is one epoch in predicted tokens, `tokens_per_row` their mean number in a row, `n_cut` rows are cut."""
 
     n_predicted: int
+    tokens_per_row: float
+    n_cut: int
 
     def __len__(self) -> int: ...
 
@@ -69,8 +71,10 @@ class WindowRows:
     """Row i predicts `context` tokens of the stream from position i·stride + 1 on, given the token before them.
 
     With stride = context every token is predicted once an epoch, except for the first and a rest shorter than a window; stride 1
-    is for rows drawn at random.
+    is for rows drawn at random: an epoch is then as many tokens as without overlap, not every row.
     """
+
+    n_cut = 0
 
     def __init__(self, stream: Stream, context: int, stride: int) -> None:
         self.stream, self._context, self._stride = stream, context, stride
@@ -80,7 +84,8 @@ class WindowRows:
                 f"{len(stream):,} tokens are fewer than one window of {context + 1} (model.context {context} and one more); "
                 "take a larger fraction, more text, or a smaller model.context"
             )
-        self.n_predicted = self._n * context
+        self.n_predicted = (len(stream) - 1) // context * context
+        self.tokens_per_row = float(context)
 
     def __len__(self) -> int:
         return self._n
@@ -102,6 +107,7 @@ class DocumentRows:
         self._starts, self._stops = selection.spans()
         lengths = self._stops - self._starts
         self.n_predicted = int(np.minimum(lengths, context).sum())
+        self.tokens_per_row = self.n_predicted / len(lengths)
         self.n_cut = int((lengths > context).sum())
 
     def __len__(self) -> int:

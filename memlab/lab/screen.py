@@ -8,7 +8,7 @@ from memlab.render import curves
 from memlab.render.safe import safe
 from memlab.render.scale import count, decimal, duration, percent, short, tick_step
 
-SMOOTHING = 0.8
+SMOOTHING = 0.5
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def numbers_line(view: RunView) -> str:
     last, best = view.evaluations[-1], view.best()
     parts = [f"training {loss_words(last['train_loss'])}", f"validation {loss_words(last['validation_loss'])}"]
     if best:
-        parts.append(f"best {decimal(best['validation_loss'])} at step {count(best['step'])}")
-    parts.append(f"p > 0.9: {percent(last['train_confident'])} of training, {percent(last['validation_confident'])} of validation tokens")
+        parts.append(f"best {decimal(best['validation_loss'])} at {count(best['step'])}")
+    parts.append(f"p > 0.9: {percent(last['train_confident'])} training, {percent(last['validation_confident'])} validation")
     return " · ".join(parts)
 
 

@@ -24,6 +24,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
         *((floor_name(floor["name"]), f"{decimal(floor['loss'])}  {floor['how']}") for floor in view.provenance["floors"]),
         *([("p > 0.9", _confident(evaluations[-1]))] if evaluations else []),
         ("repeats", _repeats(data["repeats"])),
+        *([("cut", f"{count(data['cut_rows'])} training documents are longer than the context, and cut")] if data.get("cut_rows") else []),
     ]
 
 

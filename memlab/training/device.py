@@ -79,7 +79,9 @@ def is_available(device: str) -> bool:
 
 
 def default_threads() -> int:
-    """The physical cores that this process may use."""
+    """What OMP_NUM_THREADS says, else the physical cores that this process may use."""
+    if os.environ.get("OMP_NUM_THREADS", "").isdecimal():
+        return max(1, int(os.environ["OMP_NUM_THREADS"]))
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 

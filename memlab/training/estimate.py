@@ -120,7 +120,7 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
     compute = device.decide(train, models.size_of(experiment.model)["n_embd"])
     device.apply(compute)
     costs = measure(experiment, data, compute)
-    steps = steps_of_budget(train, len(data.train), data.train.n_predicted, costs.seconds_per_step(train))
+    steps = steps_of_budget(train, data.train.tokens_per_row, data.train.n_predicted, costs.seconds_per_step(train))
     return {
         "n_params": n_params,
         "n_params_total": total,
@@ -129,8 +129,8 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
         "vocab_size": data.corpus.vocab_size,
         "rows": len(data.train),
         "steps": steps,
-        "tokens_seen": round(steps * train.batch * data.train.n_predicted / len(data.train)),
-        "epochs": steps * train.batch / len(data.train),
+        "tokens_seen": round(steps * train.batch * data.train.tokens_per_row),
+        "epochs": steps * train.batch * data.train.tokens_per_row / data.train.n_predicted,
         "floors": floors.floors_of(experiment.data, data, fixed_rows(data.validation, train.eval_rows)),
         "compute": asdict(device.with_compilation(compute, train, steps)),
         "costs": asdict(costs),

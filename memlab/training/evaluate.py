@@ -58,7 +58,7 @@ def _evaluate(
         inputs, targets = (torch.from_numpy(part).to(compute.device) for part in rows.take(indices[start : start + batch]))
         with compute.autocast():
             losses = token_losses(model, inputs, targets)
-        predicted = losses[targets != IGNORED]
+        predicted = losses[targets != IGNORED].cpu()  # MPS has no float64
         total += predicted.double().sum().item()
         confident += int((predicted < -math.log(CONFIDENT)).sum())
         count += predicted.numel()

@@ -119,7 +119,7 @@ def _check_budget(run: RunDir, train: config.Train, done: int) -> None:
     data, decided = provenance.get("data"), provenance.get("decided")
     if not (data and decided) or train.minutes:  # minutes are not known in steps before they are measured
         return
-    steps = steps_of_budget(train, data["rows"], data["tokens_per_epoch"], None)
+    steps = steps_of_budget(train, data["tokens_per_row"], data["tokens_per_epoch"], None)
     if steps <= done:
         raise UsageError(f"the budget would be {steps:,} steps, but run '{run.name}' has already done {done:,}; give more")
     decay_steps = train.decay_steps or decided["decay_steps"]

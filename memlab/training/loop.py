@@ -1,5 +1,6 @@
 """The training loop: steps, evaluations and checkpoints, each at its place, stoppable between any two of them."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -20,10 +21,13 @@ from memlab.errors import TrainingError
 from memlab.rundir.ownership import Ownership
 from memlab.training import checkpoints
 from memlab.training.checkpoints import Progress
+from memlab.training.compilation import compile_model
 from memlab.training.device import Compute
 from memlab.training.evaluate import evaluate, fixed_rows, token_losses
 from memlab.training.schedule import learning_rate
 from memlab.training.stopping import StopRequested
+
+_REPORT_SECONDS = 2.0  # between two reports of a long evaluation
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Trainer:
         self.model, self.optimizer, self.data, self.train = model, optimizer, data, train
         self.plan, self.compute, self.own, self.progress, self.check_stop = plan, compute, own, progress, check_stop
         self.folder = own.run.checkpoints
-        self._forward = torch.compile(model, dynamic=True) if compute.compile else model
+        self._forward = model
         self._tensors: list[tuple[Tensor, Tensor]] = []  # loss and gradient norm of the steps since the last look
         rows = own.run.events()
         self._recorded = {(row["kind"], row["step"]) for row in rows}
@@ -103,6 +107,8 @@ class Trainer:
     def run(self) -> None:
         """Train to the end of the plan. Raises StopRequested after saving, TrainingError at a loss that is not finite."""
         try:
+            if self.compute.compile:
+                self._compile()
             while True:
                 self._evaluate_if_due()
                 self._save_if_due()
@@ -117,10 +123,23 @@ class Trainer:
             self._save()
             raise
 
+    def _compile(self) -> None:
+        """Compile the training forward pass on the rows of the next step; where that fails, a row says why, and training goes on without."""
+        inputs, targets = self._rows()
+        part = slice(self.train.batch // self.train.accumulate)
+        self._forward, failure = compile_model(self.model, inputs[part], targets[part], self.compute)
+        if failure:
+            self._record("not compiled", why=failure)
+
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        train = self.train
+        order = batches.rows(train.seed, self.progress.step, train.batch, len(self.data.train), self.data.order)
+        return self.data.train.take(order)
+
     def _step(self) -> None:
         started = time.perf_counter()
         step, train = self.progress.step, self.train
-        inputs, targets = self.data.train.take(batches.rows(train.seed, step, train.batch, len(self.data.train), self.data.order))
+        inputs, targets = self._rows()
         torch.manual_seed(_dropout_seed(train.seed, step))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, train, self.plan.decay_steps)
@@ -147,7 +166,7 @@ class Trainer:
         )
         progress.loss_sum, progress.loss_count = 0.0, 0
         self._stepping_seconds, self._row_tokens = 0.0, 0
-        self.own.update(step=progress.step)
+        self.own.update(step=progress.step, work=None)
 
     def _look(self) -> list[float]:
         """Bring the losses since the last look to the host and add them up. Raises TrainingError at one that is not finite."""
@@ -183,10 +202,10 @@ class Trainer:
         if not due or ("eval", step) in self._recorded:
             return
         self._look()
-        train_rows, held_out = (
-            evaluate(self.model, rows, fixed_rows(rows, train.eval_rows), self.compute, train.batch // train.accumulate, self.check_stop)
-            for rows in (self.data.train, self.data.validation)
-        )
+        part = train.batch // train.accumulate
+        chosen = [(rows, fixed_rows(rows, train.eval_rows)) for rows in (self.data.train, self.data.validation)]
+        between = self._progress_of_evaluation(sum(math.ceil(len(indices) / part) for _, indices in chosen))
+        train_rows, held_out = (evaluate(self.model, rows, indices, self.compute, part, between) for rows, indices in chosen)
         self._record(
             "eval",
             train_loss=train_rows.loss,
@@ -198,6 +217,20 @@ class Trainer:
             self._fail_not_finite(step, "loss of the evaluation")
         self._best = min(self._best, (held_out.loss, step))
 
+    def _progress_of_evaluation(self, n_batches: int) -> Callable[[], None]:
+        """To be called before each batch: stops where that was asked, and says how far it is where it takes more than a moment."""
+        since, reported, done = time.time(), time.monotonic(), itertools.count()
+
+        def between() -> None:
+            nonlocal reported
+            self.check_stop()
+            batch = next(done)
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
+                self.own.update(work={"doing": "evaluating", "done": batch, "total": n_batches, "unit": "batches", "since": since})
+
+        return between
+
     def _save_if_due(self) -> None:
         step = self.progress.step
         if checkpoints.is_due(step, self.train.checkpoint_every) or step in (self._best[1], self.plan.steps):
@@ -207,7 +240,7 @@ class Trainer:
         """A checkpoint of where training stands, unless it is there: the one that training resumed from, or that a stop made."""
         self._look()  # all steps up to here were finite
         step = self.progress.step
-        self.own.update(step=step)
+        self.own.update(step=step, work=None)
         if not checkpoints.path_of(self.folder, step).exists():
             self.progress.seconds = self._seconds()
             checkpoints.save(self.folder, self.model, self.optimizer, self.data.corpus.tokenizer, self.progress)

@@ -26,15 +26,13 @@ def ends_at_zero(train: Train) -> bool:
     return train.schedule != "constant" and train.min_lr == 0
 
 
-def steps_of_budget(train: Train, n_rows: int, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
+def steps_of_budget(train: Train, tokens_per_row: float, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
     """The budget in optimiser steps. `seconds_per_step` (measured) is needed for a budget in minutes only."""
-    tokens_per_step = train.batch * tokens_per_epoch / n_rows
+    n_tokens = train.n_tokens or train.epochs * tokens_per_epoch
     if train.steps:
         return train.steps
-    if train.n_tokens:
-        return max(1, math.ceil(train.n_tokens / tokens_per_step))
-    if train.epochs:
-        return max(1, math.ceil(train.epochs * n_rows / train.batch))
+    if n_tokens:
+        return math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6))  # rounding: whole epochs are whole numbers of steps
     if train.minutes and seconds_per_step:
         return max(1, round(train.minutes * 60 / seconds_per_step))
     raise ConfigError("the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes")

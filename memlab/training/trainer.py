@@ -98,7 +98,7 @@ def _decide(own: Ownership, experiment: config.Experiment, data: RunData, width:
         steps = decided["steps"]
     else:
         per_step = measure(experiment, data, compute).seconds_per_step(train) if train.minutes else None
-        steps = max(done, steps_of_budget(train, len(data.train), data.train.n_predicted, per_step))
+        steps = max(done, steps_of_budget(train, data.train.tokens_per_row, data.train.n_predicted, per_step))
     compute = compute if keep else device.with_compilation(compute, train, steps)
     plan = Plan(steps, train.decay_steps or (decided["decay_steps"] if decided else steps))
     own.provenance(decided={**asdict(compute), **asdict(plan), "asked": asked})
@@ -129,6 +129,8 @@ def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, 
             "available_tokens": data.selection.available,
             "documents": len(data.selection.documents),
             "rows": len(data.train),
+            "cut_rows": data.train.n_cut,
+            "tokens_per_row": data.train.tokens_per_row,
             "tokens_per_epoch": data.train.n_predicted,
             "validation_rows": len(data.validation),
             "splits": data.corpus.splits(),

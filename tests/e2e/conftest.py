@@ -142,10 +142,9 @@ def outcome(run: RunDir) -> tuple[dict[str, str], list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    """Two cores are shared; and a pager, a colour or a home of the developer's has no place here."""
+def _plain_environment():
+    """A colour, a size or a home of the developer's has no place here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("LANG", "C.UTF-8")
         for name in ("MEMLAB_HOME", "MEMLAB_ASCII", "NO_COLOR", "COLUMNS", "LINES", "PYTHONWARNINGS"):
             patch.delenv(name, raising=False)

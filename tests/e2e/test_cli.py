@@ -183,7 +183,7 @@ def test_ctrl_c_on_a_terminal_leaves_with_130_and_the_run_goes_on(lab, memorised
             shown += os.read(controller, 1 << 16)
     os.close(controller)
     assert child.wait(timeout=30) == 130
-    assert b"left-alone goes on by itself.  memlab watch left-alone shows it again, memlab stop left-alone ends it" in shown
+    assert b"left-alone goes on by itself.\r\n  memlab watch left-alone\r\n  memlab stop left-alone\r\n" in shown
     assert shown.count(b"\x1b[?1049h") == shown.count(b"\x1b[?1049l") == 1, "the screen is given back"
     assert run.is_active()
     lab.kill(run)

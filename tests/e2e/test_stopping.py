@@ -57,15 +57,27 @@ def test_a_signal_before_torch_is_even_loaded_stops_it(lab, number):
     assert run.log_path.read_text() == ""
 
 
-def test_a_stop_while_the_corpus_is_built_is_a_stop_and_the_build_goes_on_later(lab):
-    changes = {"data.source_options.documents": 60_000, "data.source_options.length": 9, "train.steps": 5, "data.tokens": 1000}
-    run = lab.start("building", changes)
-    until(lambda: (run.state().work or {}).get("unit") == "documents", "the corpus is being built")
+def test_a_stop_while_the_corpus_is_built_or_waited_for_is_a_stop_and_the_build_goes_on_later(lab):
+    changes = {"data.source_options.documents": 40_000, "data.source_options.length": 9, "train.steps": 5, "data.tokens": 1000}
+
+    def doing(run):
+        return (run.state().work or {}).get("doing", "")
+
+    builder = lab.start("building", changes)
+    until(lambda: doing(builder) in ("reading the source", "tokenising"), "the corpus is being built")
+    os.kill(builder.state().pid, signal.SIGSTOP)  # for as long as this test needs it
     shown = lab.memlab("watch", "building", "--once")
-    assert "starting · " in shown.stdout
-    lab.kill(run, signal.SIGTERM)
-    lab.finish(run, "stopped")
-    assert run.state().work is None
-    lab.resume(run)
-    lab.finish(run)
-    assert run.provenance()["data"]["n_tokens"] == 1000
+    assert f"starting · {doing(builder)}" in shown.stdout
+
+    waiter = lab.start("waiting", changes)
+    until(lambda: doing(waiter) == "waiting for another process that builds this corpus", "another run waits for it")
+    lab.kill(waiter, signal.SIGTERM)
+    lab.finish(waiter, "stopped")
+
+    os.kill(builder.state().pid, signal.SIGCONT)
+    lab.kill(builder, signal.SIGTERM)
+    lab.finish(builder, "stopped")
+    assert (builder.state().work, builder.state().step) == (None, 0)
+    lab.resume(builder)
+    lab.finish(builder)
+    assert builder.provenance()["data"]["n_tokens"] == 1000

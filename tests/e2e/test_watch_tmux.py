@@ -75,7 +75,7 @@ def test_the_curves_appear_and_ctrl_c_leaves_the_run_going_and_says_how_to_come_
     assert any("⠀" < character <= "⣿" for character in screen), "curves are drawn in dots"
     assert len(screen.rstrip("\n").split("\n")) == 34
     terminal.tmux("send-keys", "C-c")
-    screen = terminal.until("watched goes on by itself.  memlab watch watched shows it again, memlab stop watched ends it", "ready>")
+    screen = terminal.until("watched goes on by itself.\n  memlab watch watched\n  memlab stop watched\n", "ready>")
     assert "running · step" in screen, "the last picture stays"
     terminal.type("echo status $?; memlab runs")
     terminal.until("status 130", "running")
@@ -100,7 +100,7 @@ def test_it_follows_the_size_of_the_terminal_down_to_almost_nothing_and_back(ter
 
 def test_suspending_gives_the_screen_back_and_going_on_draws_it_again(terminal, training):
     terminal.type("clear; memlab watch watched")
-    terminal.until("running · step")
+    terminal.until("Ctrl-C leaves it running", "running · step")
     terminal.tmux("send-keys", "C-z")
     assert "running · step" not in terminal.until("Stopped", "ready>")
     terminal.type("fg")
@@ -112,10 +112,12 @@ def test_suspending_gives_the_screen_back_and_going_on_draws_it_again(terminal, 
 def test_colour_is_left_out_where_that_is_asked_for(terminal, training):
     for setting, colored in (("", True), ("NO_COLOR=1 ", False)):
         terminal.type(f"clear; {setting}memlab watch watched")
-        terminal.until("running · step")
+        terminal.until("Ctrl-C leaves it running", "running · step")
         assert ("\x1b[38;5;" in terminal.screen("-e")) is colored
+        terminal.type("what is typed does not appear")
+        assert "typed" not in terminal.until("Ctrl-C leaves it running")
         terminal.tmux("send-keys", "C-c")
-        terminal.until("goes on by itself")
+        terminal.until("goes on by itself", "ready>")
 
 
 def test_a_dumb_terminal_gets_plain_lines(terminal, training):

@@ -96,6 +96,7 @@ def test_rows_at_random_begin_anywhere(corpus, selected, context):
     rows, whole = open_rows(corpus, replace(selected, order="random"), context).train, text_of(corpus, selected)
     inputs, targets = rows.take(np.arange(len(rows)))
     assert len(rows) == len(whole) - context
+    assert rows.n_predicted == (len(whole) - 1) // context * context  # an epoch is as many tokens as without overlap
     for start, (seen, wanted) in enumerate(zip(inputs, targets, strict=True)):
         assert np.array_equal(seen, whole[start : start + context])
         assert np.array_equal(wanted, whole[start + 1 : start + context + 1])
