@@ -1,5 +1,6 @@
 """What a run will be and take, before it starts: measured in a child process, so that the caller needs no torch."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -18,15 +19,13 @@ def plan(experiment: config.Experiment, home: Path, progress: Callable[[dict[str
 
     Builds the corpus if this home does not have it. Raises the error that the run itself would end with.
     """
-    command = [sys.executable, "-m", "memlab.training.estimate"]
     found = None
     with tempfile.TemporaryFile("w+") as complaints:
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, env=launch.environment(home)
-        ) as child:
+        with _probe(home, complaints) as child:
             try:
-                child.stdin.write(json.dumps(config.to_dict(experiment)))
-                child.stdin.close()
+                with contextlib.suppress(BrokenPipeError):  # it has ended already, and says why
+                    child.stdin.write(json.dumps(config.to_dict(experiment)) + "\n")
+                    child.stdin.flush()
                 for line in child.stdout:
                     message = json.loads(line)
                     found = message.get("plan", found)
@@ -37,6 +36,20 @@ def plan(experiment: config.Experiment, home: Path, progress: Callable[[dict[str
                 raise
         if found is None:
             complaints.seek(0)
-            words = complaints.read().strip().splitlines() or [f"the probe ended with status {child.returncode}"]
-            raise (UsageError if child.returncode == UsageError.exit_status else MemlabError)(words[-1])
+            raise _failure(child.returncode, complaints.read().strip())
     return found
+
+
+def _probe(home: Path, complaints: Any) -> subprocess.Popen:
+    command = [sys.executable, "-m", "memlab.training.estimate"]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, env=launch.environment(home)
+    )
+
+
+def _failure(status: int, complaint: str) -> Exception:
+    """The error that the probe ended with: its last line, or all of it where it is a bug of ours."""
+    if "Traceback" in complaint:
+        return RuntimeError(f"the probe failed\n{complaint}")
+    words = complaint.splitlines() or [f"the probe ended with status {status}"]
+    return (UsageError if status == UsageError.exit_status else MemlabError)(words[-1])

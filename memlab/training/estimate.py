@@ -1,6 +1,6 @@
 """What a run will take on this device, measured on its own first steps in a process of its own.
 
-`python -m memlab.training.estimate` reads an experiment as JSON from standard input and writes JSON lines: work in progress,
+`python -m memlab.training.estimate` reads an experiment as a line of JSON from standard input and writes lines of JSON: work in progress,
 then one line with the plan. It runs apart so that its peak memory is that of the trainer, and so that callers need no torch.
 """
 
@@ -144,7 +144,7 @@ def main() -> int:
     from memlab.errors import MemlabError
     from memlab.home import find_home
 
-    experiment = config.from_dict(json.load(sys.stdin))
+    experiment = config.from_dict(json.loads(sys.stdin.readline()))
     if experiment.train.allocator == "auto":
         allocator.keep_freed_memory()
 

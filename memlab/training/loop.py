@@ -124,7 +124,7 @@ class Trainer:
             raise
 
     def _compile(self) -> None:
-        """Compile the training forward pass on the rows of the next step; where that fails, a row says why, and training goes on without."""
+        """Compile the forward pass of training on the next rows; where that fails, an event says why, and training goes on without."""
         inputs, targets = self._rows()
         part = slice(self.train.batch // self.train.accumulate)
         self._forward, failure = compile_model(self.model, inputs[part], targets[part], self.compute)
