@@ -6,7 +6,7 @@ import typer
 
 from memlab import config, registry
 from memlab.cli.runs import Json
-from memlab.cli.terminal import look, say, say_json
+from memlab.cli.terminal import draw, look, say, say_json
 
 
 def presets(
@@ -77,7 +77,7 @@ def _show(rows: list[dict[str, Any]], columns: list[str], json: bool) -> None:
     now = look()
     wide = {"experiment", "summary", "meaning", "sizes"}
     shown = [Column(key, shortest=24 if key in wide else None, importance=len(columns) - number) for number, key in enumerate(columns)]
-    say(table(rows, shown, now.width, color=now.color, ascii=now.ascii))
+    draw(table(rows, shown, now.width, color=now.color, ascii=now.ascii))
 
 
 def _show_preset(home: Any, experiment: config.Experiment, name: str, json: bool) -> None:
@@ -91,11 +91,10 @@ def _show_preset(home: Any, experiment: config.Experiment, name: str, json: bool
         say_json({"name": name, "settings": config.to_dict(experiment), "plan": found})
         return
     from memlab.lab.describe import changed_settings, plan_facts
-    from memlab.render.safe import safe
 
     now = look()
     for words in (experiment.experiment, experiment.expect and f"Expect: {experiment.expect}"):
         if words:
-            say(safe(words, ascii=now.ascii) + "\n")
-    say(keyvalues(changed_settings(experiment), now.width, color=now.color, ascii=now.ascii) + "\n")
-    say(keyvalues(plan_facts(found), now.width, color=now.color, ascii=now.ascii))
+            say(words + "\n")
+    draw(keyvalues(changed_settings(experiment), now.width, color=now.color, ascii=now.ascii) + "\n")
+    draw(keyvalues(plan_facts(found), now.width, color=now.color, ascii=now.ascii))

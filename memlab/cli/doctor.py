@@ -3,7 +3,7 @@
 import typer
 
 from memlab.cli.runs import Json
-from memlab.cli.terminal import look, say, say_json
+from memlab.cli.terminal import draw, look, say, say_json
 
 
 def doctor(context: typer.Context, json: Json = False) -> None:
@@ -17,7 +17,7 @@ def doctor(context: typer.Context, json: Json = False) -> None:
         return
     now = look()
     columns = [Column("check", importance=3), Column("is", "", importance=3), Column("found", shortest=20, importance=2)]
-    say(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
+    draw(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
     for row in rows:
         if row["is"] != "ok":
             say(f"\n{row['check']}: {row['advice']}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from memlab.cli.terminal import look, say, say_json
+from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import RunError, UsageError
 from memlab.files import explained, lock
 from memlab.home import find_run, runs_of
@@ -51,12 +51,10 @@ def runs(context: typer.Context, json: Json = False) -> None:
         row["N/D²"] = f"{row['n_over_d_squared']:.2e}" if row.get("n_over_d_squared") else ""
         row["at"] = f"{row['step']:,}/{row['steps']:,}" if row.get("steps") else ""
         row["curve"] = sparkline(row.get("losses", []), 16, ascii=now.ascii)
-    say(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
+    draw(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
     for row in rows:
         if row.get("problem"):
-            from memlab.render.safe import safe
-
-            say(safe(f"{row['name']}: {row['problem']}", ascii=now.ascii))
+            say(f"{row['name']}: {row['problem']}")
 
 
 def remove(
@@ -65,6 +63,7 @@ def remove(
     yes: Yes = False,
 ) -> None:
     """Remove runs with everything in them. Asks first."""
+    from memlab.render.safe import safe
     from memlab.render.scale import nbytes
 
     found = dict.fromkeys(find_run(context.obj, name) for name in names)  # each once
@@ -72,7 +71,7 @@ def remove(
         if _is_active(run):
             raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
     for run in found:
-        if yes or typer.confirm(f"Remove {run.path} ({nbytes(_size(run.path))})?"):
+        if yes or typer.confirm(safe(f"Remove {run.path} ({nbytes(_size(run.path))})?")):
             with explained(run.path, "removing"):
                 hidden = run.path.with_name(f".{run.name}.{secrets.token_hex(4)}")
                 os.rename(run.path, hidden)  # gone in one step, whatever happens next

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from memlab.cli.runs import Json
-from memlab.cli.terminal import look, say, say_json
+from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
 from memlab.home import find_run
 
@@ -25,17 +25,17 @@ def sample(
         raise UsageError(f"--temperature is {temperature:g}; it must be at least 0 (0 is greedy)")
     if tokens < 1:
         raise UsageError(f"--tokens is {tokens}; it must be at least 1")
-    from memlab.lab.sampling import sample as draw
+    from memlab.lab import sampling
     from memlab.render.safe import safe
 
     found = find_run(context.obj, run)
-    drawn = draw(found, prompt, tokens, temperature, seed, checkpoint)
+    drawn = sampling.sample(found, prompt, tokens, temperature, seed, checkpoint)
     if json:
         say_json(vars(drawn))
         return
     now = look()
     bold, plain = ("\x1b[1m", "\x1b[0m") if now.color else ("", "")
     texts = [safe(text, newlines=True, ascii=now.ascii) for text in (prompt, drawn.continuation)]
-    say(f"{texts[0]}{bold}{texts[1]}{plain}")
+    draw(f"{texts[0]}{bold}{texts[1]}{plain}")
     sure = sum(probability > 0.9 for probability in drawn.probabilities)
     say(f"\n(step {drawn.step:,} of {found.name}; {sure} of {len(drawn.tokens)} tokens with p > 0.9)")

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from memlab.render.safe import safe
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -38,15 +40,18 @@ def _in_foreground() -> bool:
         return True
 
 
-def say(text: str = "") -> None:
-    """One line or several on standard output, at once."""
-    print(text if not look().ascii else text.encode("ascii", "replace").decode(), flush=True)
+def say(words: str) -> None:
+    """One line or several on standard output, at once; what came from data or a file name is made harmless."""
+    print(safe(words, newlines=True, ascii=look().ascii), flush=True)
+
+
+def draw(picture: str) -> None:
+    """A table or picture that is harmless already, with its colours."""
+    print(picture, flush=True)
 
 
 def complain(message: str) -> None:
-    """One line on standard error; what came from data or a file name is made harmless."""
-    from memlab.render.safe import safe
-
+    """One line on standard error, made harmless."""
     print(f"memlab: {safe(message, ascii=look().ascii)}", file=sys.stderr, flush=True)
 
 

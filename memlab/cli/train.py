@@ -39,7 +39,7 @@ def demo(
 
 def train(
     context: typer.Context,
-    preset: Annotated[str, typer.Argument(help="A preset (`memlab presets`) or the path of a TOML file.")],
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset (`memlab presets`) or the path of a TOML file.")],
     fraction: Annotated[str | None, typer.Option(help="How much of the training text: 0.1%, 1%, 0.01 or all.")] = None,
     size: Annotated[str | None, typer.Option(help="A named size of the model's family, e.g. micro (`memlab families`).")] = None,
     settings: Set = None,
@@ -50,7 +50,7 @@ def train(
 ) -> None:
     """Train a preset in a process of its own, and watch it. Ctrl-C leaves the run going."""
     experiment, text = resolve(context.obj, preset, fraction, size, seed, device, settings)
-    _start(context.obj, Path(preset).stem, text, experiment, name, detach)
+    _start(context.obj, Path(preset.removesuffix(".toml")).name, text, experiment, name, detach)
 
 
 def resume(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memlab.cli.terminal import complain, look, say, say_json
+from memlab.cli.terminal import complain, draw, look, say, say_json
 from memlab.errors import UsageError
 from memlab.home import find_run
 from memlab.rundir import RunDir
@@ -45,7 +45,7 @@ def watch(
         say_json({"name": found.name, "status": view.status, "state": state, "provenance": view.provenance, "events": view.rows})
     elif once:
         now = look()
-        say(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), x, log, raw))
+        draw(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), x, log, raw))
     else:
         raise typer.Exit(attend(found, x=x, log=log, raw=raw))
 
@@ -92,7 +92,7 @@ def _attend_live(view: "RunView", x: str, log: bool, raw: bool) -> None:
     finally:
         if view.rows:
             now = look()
-            say(_picture(view, now.width, max(1, min(now.height - 4, _TALLEST)), x, log, raw))  # with what is said next still in sight
+            draw(_picture(view, now.width, max(1, min(now.height - 4, _TALLEST)), x, log, raw))  # with what is said next still in sight
 
 
 def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
@@ -169,7 +169,7 @@ def _conclude(view: "RunView") -> int:
     if not view.has_facts:
         say(f"{name} is {view.status}; it had not begun to train.  memlab resume {name} begins")
         return STOPPED
-    say(f"\n{keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii)}")
+    draw(f"\n{keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii)}")
     say(f"\n{textwrap.fill(summary.verdict(view), max(20, now.width))}\n")
     if view.status == "stopped":
         say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.  memlab resume {name} goes on")

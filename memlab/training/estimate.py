@@ -151,6 +151,7 @@ def main() -> int:
     def progress(doing: str, done: int, total: int | None, unit: str) -> None:
         print(json.dumps({"work": {"doing": doing, "done": done, "total": total, "unit": unit}}), flush=True)
 
+    progress("loading torch", 0, None, "")
     try:
         print(json.dumps({"plan": plan(experiment, find_home(), progress)}), flush=True)
     except MemlabError as error:

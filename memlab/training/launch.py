@@ -19,6 +19,7 @@ from memlab.training.schedule import ends_at_zero, steps_of_budget
 from memlab.training.stopping import SIGNALS
 
 _CHILDREN: list[tuple[Path, subprocess.Popen]] = []  # trainers outlive this process; held so that Python does not warn that they run on
+_EXIT_SECONDS = 20.0  # for a trainer to be gone after its last word
 _FIXED = ("train.batch", "train.seed")  # the data order is a function of them
 _BUDGETS = {f"train.{name}" for name in config.BUDGETS}
 
@@ -74,9 +75,12 @@ def wait(run: RunDir, seconds: float) -> bool:
 
 
 def exit_status(run: RunDir) -> int | None:
-    """How a trainer that this process started, and that has written its final state, ended; None for any other."""
+    """How a trainer that this process started, and that has written its final state, ended; None for any other, or if it hangs."""
     mine = [child for path, child in _CHILDREN if path == run.path]
-    return mine[-1].wait() if mine else None
+    try:
+        return mine[-1].wait(_EXIT_SECONDS) if mine else None
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def environment(home: Path) -> dict[str, str]:

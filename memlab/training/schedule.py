@@ -32,7 +32,7 @@ def steps_of_budget(train: Train, tokens_per_row: float, tokens_per_epoch: int, 
     if train.steps:
         return train.steps
     if n_tokens:
-        return math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6))  # rounding: whole epochs are whole numbers of steps
+        return max(1, math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6)))  # rounded: whole epochs are whole numbers of steps
     if train.minutes and seconds_per_step:
         return max(1, round(train.minutes * 60 / seconds_per_step))
     raise ConfigError("the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes")

@@ -40,7 +40,7 @@ def call(lab, monkeypatch, capsys):
     [
         ("trian", "No such command 'trian'. Did you mean 'train'?"),
         ("runs --home x", "No such option: --home"),
-        ("train", "Missing argument 'preset'"),
+        ("train", "Missing argument 'PRESET'"),
         ("train demoo", "no preset 'demoo'; did you mean 'demo'?"),
         ("train nowhere.toml", "no file 'nowhere.toml'; give the path of a TOML file"),
         ("watch memorized", "no run 'memorized'; did you mean 'memorised'?"),
@@ -238,7 +238,7 @@ def test_sample_gives_a_memorised_passage_back(memorised, call):
 def estimate(lab) -> dict:
     """What `presets NAME --json` says of the tiny run."""
     done = lab.memlab("presets", lab.toml("")[0], "--json")
-    assert (done.returncode, done.stderr) == (0, "measuring a few steps on this device …\n")
+    assert (done.returncode, done.stderr) == (0, "loading torch …\nmeasuring a few steps on this device …\n")
     return json.loads(done.stdout)
 
 

@@ -56,6 +56,7 @@ def test_a_decay_to_nothing_is_known_as_such():
         ({"n_tokens": 8 * 5 * 3}, 3),  # 8 rows of 5 tokens a step
         ({"n_tokens": 8 * 5 * 3 + 1}, 4),
         ({"n_tokens": 1}, 1),
+        ({"n_tokens": 1e-5}, 1),
         ({"epochs": 2}, 25),  # 100 rows, 8 at a time
         ({"epochs": 0.01}, 1),
         ({"minutes": 0.5}, 60),  # half a second a step

@@ -9,7 +9,7 @@ import pytest
 
 from memlab.cli import terminal
 from memlab.cli.live import Screen
-from memlab.cli.terminal import complain, look, say, say_json
+from memlab.cli.terminal import complain, draw, look, say, say_json
 
 
 class Stream(io.StringIO):
@@ -70,10 +70,16 @@ def test_columns_and_lines_override_the_size(stream, monkeypatch):
     assert (look().width, look().height) == (50, 9)
 
 
-def test_what_a_seven_bit_terminal_cannot_show_is_replaced(stream):
+def test_words_are_made_harmless_and_a_seven_bit_terminal_gets_what_it_can_show(stream):
     out = stream(encoding="ascii")
-    say("a · b")
-    assert out.getvalue() == "a ? b\n"
+    say("a · b\nrun \x1b[31m")
+    assert out.getvalue() == "a . b\nrun <U+001B>[31m\n"
+
+
+def test_a_picture_keeps_its_colours(stream):
+    out = stream()
+    draw("\x1b[31mred\x1b[0m")
+    assert out.getvalue() == "\x1b[31mred\x1b[0m\n"
 
 
 def test_a_complaint_is_one_harmless_line_on_standard_error(stream, capsys):
