@@ -52,7 +52,7 @@ class Data:
     tokenizer_options: dict[str, Any] = setting({}, "settings of the tokenizer, for example vocabulary")
     rows: Literal["windows", "documents"] = setting("windows", "a row is a window of the token stream, or one document, padded")
     fraction: float = setting(1.0, "share of the training part in (0, 1], a prefix: of its tokens, or of its documents where a row is one")
-    tokens: int = setting(0, "the same in tokens; 0: `fraction` decides")
+    tokens: int = setting(0, "the same in tokens; 0: `fraction` decides, as it does when it is given on the command line")
     validation: float = setting(0.05, "share of the documents held out before any fraction is taken")
     order: Literal["epochs", "random"] = setting("epochs", "a seeded permutation of the rows per epoch, or rows at random")
     subset_share: float = setting(1.0, "share of the documents of one of several disjoint parts (0.5: half-splits)")
@@ -176,8 +176,9 @@ def to_dict(experiment: Experiment) -> dict[str, Any]:
 
 
 def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
-    """The experiment with each `section.key` set to its value. Giving one budget replaces another, a fraction replaces data.tokens.
+    """The experiment with each `section.key` set to its value.
 
+    Giving one budget replaces another, a fraction replaces data.tokens, and another source or tokenizer leaves the options of the last.
     Raises ConfigError, as `from_dict` does, and for a whole section: it would silently set everything else in it to the defaults.
     """
     table = to_dict(experiment)
@@ -186,6 +187,9 @@ def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
         table["train"][budget] = 0
     if "data.fraction" in changes:
         table["data"]["tokens"] = 0
+    for plugin in ("source", "tokenizer"):
+        if changes.get(f"data.{plugin}", table["data"][plugin]) != table["data"][plugin]:
+            table["data"][f"{plugin}_options"] = {}
     for name, value in changes.items():
         if isinstance(table.get(name), dict):
             raise ConfigError(f"'{name}' is a section; change its settings one by one, each as {name}.key=value")
@@ -206,7 +210,8 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         name, equals, value = assignment.partition("=")
         if not equals or not name.strip():
             raise ConfigError(f"'{assignment}' is not of the form section.key=value, for example train.lr=1e-4")
-        changes[name.strip()] = _toml_value(value.strip())
+        setting, given = name.strip(), value.strip()
+        changes[setting] = parse_fraction(given) if setting == "data.fraction" else _toml_value(given)
     return changes
 
 

@@ -59,7 +59,7 @@ def runs(context: typer.Context, json: Json = False) -> None:
 
 def remove(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to remove, with everything in them.")],
+    names: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs to remove, with everything in them.")],
     yes: Yes = False,
 ) -> None:
     """Remove runs with everything in them. Asks first."""
@@ -71,7 +71,9 @@ def remove(
         if _is_active(run):
             raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
     for run in found:
-        if yes or typer.confirm(safe(f"Remove {run.path} ({nbytes(_size(run.path))})?")):
+        if not (yes or typer.confirm(safe(f"Remove {run.path} ({nbytes(_size(run.path))})?"))):
+            say(f"kept {run.name}")
+        else:
             with explained(run.path, "removing"):
                 hidden = run.path.with_name(f".{run.name}.{secrets.token_hex(4)}")
                 os.rename(run.path, hidden)  # gone in one step, whatever happens next

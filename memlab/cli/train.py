@@ -56,7 +56,10 @@ def train(
 def resume(
     context: typer.Context,
     run: Run = "last",
-    steps: Annotated[int | None, typer.Option(help="The whole budget in steps; more than before extends a finished run.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="The whole budget in steps; more than before extends a finished run, at the learning rate that it ended with."),
+    ] = None,
     settings: Set = None,
     detach: Detach = False,
 ) -> None:
@@ -131,6 +134,9 @@ def _settle_paths(home: Path, experiment: config.Experiment) -> config.Experimen
 
         return config.changed(experiment, {"data.source_options.path": str(spool(home, sys.stdin.buffer))})
     paths = [os.path.abspath(os.path.expanduser(path)) for path in ([given] if isinstance(given, str) else given)]
+    for path in paths:
+        if not os.path.exists(path):
+            raise UsageError(f"data.source_options.path is '{path}', which does not exist")
     return config.changed(experiment, {"data.source_options.path": paths[0] if isinstance(given, str) else paths})
 
 

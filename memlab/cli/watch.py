@@ -1,11 +1,13 @@
 """watch: a run's curves, live on a terminal, one line per evaluation elsewhere. Watching never changes a run."""
 
 import contextlib
+import shutil
 import signal
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 STOPPED, LEFT = 3, 130
 _POLL_SECONDS = 0.5  # at most two redraws a second
-_TALLEST = 34  # rows of a picture that stays on the screen
+_TALLEST, _LOWEST = 34, 12  # rows of a picture that stays on the screen
+_NEXT_LINES = 8  # what is said after the figures
 _AXES = ("steps", "tokens", "seconds")
 
 
@@ -66,11 +69,11 @@ def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "ste
             if live:
                 _attend_live(view, x, log, raw)
             else:
-                _attend_in_lines(view)
+                _attend_in_lines(view, skip=len(view.evaluations) if begin else 0)
     except KeyboardInterrupt:
         if not run.path.exists():
             raise
-        say(f"\n{run.name} goes on by itself.\n  memlab watch {run.name}\n  memlab stop {run.name}")
+        say(f"\n{run.name} goes on by itself.\n  memlab watch {run.name}\n  memlab stop {run.name}{_how_to_call()}")
         return LEFT
     return _conclude(view)
 
@@ -92,7 +95,9 @@ def _attend_live(view: "RunView", x: str, log: bool, raw: bool) -> None:
     finally:
         if view.rows:
             now = look()
-            draw(_picture(view, now.width, max(1, min(now.height - 4, _TALLEST)), x, log, raw))  # with what is said next still in sight
+            said = 4 if view.is_active or not view.has_facts else _closing(view).count("\n") + _NEXT_LINES
+            height = max(min(now.height - 4, _LOWEST), min(now.height - said, _TALLEST))  # with what is said next still in sight
+            draw(_picture(view, now.width, height, x, log, raw))
 
 
 def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
@@ -100,7 +105,8 @@ def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
 
     now = look()
     width = max(1, now.width - 1)  # a full row would leave the cursor in the next one
-    hint = [safe(f"Ctrl-C leaves it running · memlab stop {view.run.name} ends it", width, ascii=now.ascii)] if now.height > 10 else []
+    hints = (f"Ctrl-C leaves it running · memlab stop {view.run.name} ends it", "Ctrl-C leaves it running")
+    hint = [safe(next((words for words in hints if len(words) <= width), hints[-1]), width, ascii=now.ascii)] if now.height > 10 else []
     return [*_picture(view, width, max(1, now.height - len(hint)), x, log, raw).split("\n"), *hint]
 
 
@@ -111,13 +117,13 @@ def _picture(view: "RunView", width: int, height: int, x: str, log: bool, raw: b
     return frame(view, width, height, Look(x, log, raw, now.color, now.ascii))
 
 
-def _attend_in_lines(view: "RunView") -> None:
-    """One line when something begins, one per evaluation; no cursor movement."""
+def _attend_in_lines(view: "RunView", skip: int) -> None:
+    """One line when something begins, one per evaluation after the first `skip`; no cursor movement."""
     from memlab.lab.screen import plain_line, title
     from memlab.lab.view import work_of
 
     say(f"{view.run.name} in {view.run.path}")
-    shown, doing = 0, ""
+    shown, doing, titled = skip, "", False
     while True:
         active = view.is_active
         work = work_of(view)
@@ -125,7 +131,8 @@ def _attend_in_lines(view: "RunView") -> None:
             doing = work.doing
             say(f"{view.run.name}: {doing}")
         evaluations = view.evaluations
-        if evaluations and not shown:
+        if evaluations and not titled:
+            titled = True
             say(title(view))
         shown = min(shown, len(evaluations))  # resumed: the rows that were beyond its step are gone
         for evaluation in evaluations[shown:]:
@@ -157,25 +164,40 @@ def _stopping_on_signals(run: RunDir) -> Iterator[None]:
 
 def _conclude(view: "RunView") -> int:
     """What came of it, in words, and what to type next."""
-    from memlab.lab import summary
-    from memlab.render.tables import keyvalues
     from memlab.training import launch
     from memlab.training.schedule import ends_at_zero
 
-    name, now = view.run.name, look()
+    name = view.run.name
     if view.status in ("failed", "lost"):
         complain(view.problem())
-        return launch.exit_status(view.run) or 1
+        return max(1, launch.exit_status(view.run) or 1)  # below 0: ended by a signal
     if not view.has_facts:
-        say(f"{name} is {view.status}; it had not begun to train.  memlab resume {name} begins")
+        say(f"{name} is {view.status}; it had not begun to train.\n  memlab resume {name}{_how_to_call()}")
         return STOPPED
-    draw(f"\n{keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii)}")
-    say(f"\n{textwrap.fill(summary.verdict(view), max(20, now.width))}\n")
+    draw(_closing(view))
     if view.status == "stopped":
-        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.  memlab resume {name} goes on")
+        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.\n  memlab resume {name}{_how_to_call()}")
         return STOPPED
     train = view.run.experiment().train
     rate = f" --set train.min_lr={train.lr / 10:.2g}" if ends_at_zero(train) else ""
     commands = (f"sample {name}", f"watch {name} --log", f"resume {name} --steps {2 * view.steps}{rate}", "runs")
-    say("Next:  " + "\n       ".join(f"memlab {command}" for command in commands))
+    say("Next:\n" + "\n".join(f"  memlab {command}" for command in commands) + _how_to_call())
     return 0
+
+
+def _closing(view: "RunView") -> str:
+    """The figures of a run and what they say, ready to be drawn."""
+    from memlab.lab import summary
+    from memlab.render.safe import safe
+    from memlab.render.tables import keyvalues
+
+    now = look()
+    said = safe(textwrap.fill(summary.verdict(view), max(20, now.width)), newlines=True, ascii=now.ascii)
+    return f"\n{keyvalues(summary.facts(view), now.width, color=now.color, ascii=now.ascii)}\n\n{said}\n"
+
+
+def _how_to_call() -> str:
+    """A last line for whoever started memlab by a path: where the command is."""
+    if shutil.which("memlab"):
+        return ""
+    return f"\n(here memlab is {Path(sys.executable).with_name('memlab')}, or ./scripts/lab in a clone)"

@@ -23,10 +23,11 @@ from memlab.data.ragged import RaggedWriter
 from memlab.errors import DataError
 from memlab.files import explained, read_json, sync_directory, write_json
 
-FORMAT = 2  # raise it whenever the same inputs would give other bytes
+FORMAT = 3  # raise it whenever the same inputs would give other bytes
 _BATCH_CHARACTERS = 2_000_000  # encoded at once: enough for all cores, little enough for memory
 _SYNC_BATCHES = 50
 _PROGRESS = "progress.json"
+_FIRST_HELD_OUT = 4  # the first held-out document is among so many, so that a handful of texts has one too
 
 
 class Progress(Protocol):
@@ -208,7 +209,8 @@ class _SplitWriter:
 def split_of(number: int, validation: float, seed: int) -> str:
     """The split of document `number`: of every 1/validation documents in a row one is held out, which one a seeded hash says.
 
-    Block k begins at document ⌈k/validation⌉, so that the share is kept for any `validation` in (0, 1).
+    Block k begins at document ⌈k/validation⌉, so that the share is kept for any `validation` in (0, 1). In the first block it is one of
+    the first few, so that a handful of texts has one too.
     """
     share = _as_written(validation)
     block = number * share.numerator // share.denominator
@@ -225,7 +227,8 @@ def _as_written(share: float) -> Fraction:
 def _held_out(block: int, share: Fraction, seed: int) -> int:
     """The number of the document that is held out of a block."""
     first, stop = math.ceil(block / share), math.ceil((block + 1) / share)
-    return first + int(mix(np.array([block], np.uint64), seed)[0]) % (stop - first)
+    among = min(stop - first, _FIRST_HELD_OUT) if block == 0 else stop - first
+    return first + int(mix(np.array([block], np.uint64), seed)[0]) % among
 
 
 def _batches(items: Iterable[tuple[int, Document, str]]) -> Iterator[list[tuple[int, Document, str]]]:

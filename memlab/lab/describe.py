@@ -24,6 +24,7 @@ def plan_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     compute, costs, n_params, n_tokens = plan["compute"], plan["costs"], plan["n_params"], plan["n_tokens"]
     share = percent(n_tokens / plan["available_tokens"])
     pace = f"{duration(costs['step_seconds'])} a step, {duration(costs['evaluation_seconds'])} an evaluation (just measured)"
+    busy = f"; other programs were running (load {plan['load']:.1f}), so it may be less" if plan["load"] > 0.5 * compute["threads"] else ""
     threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
     return [
         ("N", f"{count(n_params)} parameters in attention and feed-forward; {count(plan['n_params_total'])} in all"),
@@ -32,7 +33,7 @@ def plan_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
         ("budget", f"{count(plan['steps'])} steps, {short(plan['tokens_seen'])} tokens, {decimal(plan['epochs'])} epochs"),
         *((floor_name(floor["name"]), f"{decimal(floor['loss'])}  {floor['how']}") for floor in plan["floors"]),
         ("device", f"{compute['device']} ({compute['device_name']}), {compute['precision']}, {threads}"),
-        ("time", f"about {duration(plan['seconds'])}: {pace}"),
+        ("time", f"about {duration(plan['seconds'])}: {pace}{busy}"),
         ("memory", f"about {nbytes(costs['memory_bytes'])}"),
         ("disk", f"about {nbytes(plan['disk_bytes'])} of checkpoints"),
     ]

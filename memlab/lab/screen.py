@@ -6,6 +6,7 @@ from memlab.lab.summary import loss_words
 from memlab.lab.view import AXES, Axis, RunView, Work, work_of
 from memlab.render import curves
 from memlab.render.safe import safe
+from memlab.render.safe import width as cells
 from memlab.render.scale import count, decimal, duration, percent, short, tick_step
 
 SMOOTHING = 0.5
@@ -24,7 +25,7 @@ class Look:
 
 def frame(view: RunView, width: int, height: int, look: Look) -> str:
     """Exactly `height` lines, none wider than `width`: the plot, and below it the numbers."""
-    below = [safe(line, width, ascii=look.ascii) for line in (status_line(view), numbers_line(view))] if height > 8 else []
+    below = [safe(line, width, ascii=look.ascii) for line in (status_line(view), numbers_line(view, width))] if height > 8 else []
     plot = curves.plot(
         view.series(look.axis),
         view.floors(),
@@ -73,16 +74,22 @@ def status_line(view: RunView) -> str:
     return " · ".join([*parts, *([problem] if problem else [])])
 
 
-def numbers_line(view: RunView) -> str:
-    """The last losses, the gap, and the share of tokens predicted with p > 0.9."""
+def numbers_line(view: RunView, width: int = 1000) -> str:
+    """The last losses, the best one, and the share of tokens with p > 0.9 beside its control, in as many words as fit."""
     if not view.evaluations:
         return ""
     last, best = view.evaluations[-1], view.best()
-    parts = [f"training {loss_words(last['train_loss'])}", f"validation {loss_words(last['validation_loss'])}"]
-    if best:
-        parts.append(f"best {decimal(best['validation_loss'])} at {count(best['step'])}")
-    parts.append(f"p > 0.9: {percent(last['train_confident'])} training, {percent(last['validation_confident'])} validation")
-    return " · ".join(parts)
+    training, validation = loss_words(last["train_loss"]), loss_words(last["validation_loss"])
+    sure, control = percent(last["train_confident"]), percent(last["validation_confident"])
+    at_best = f" · best {decimal(best['validation_loss'])} at {count(best['step'])}" if best else ""
+    losses = f"training {training} · validation {validation}"
+    forms = (
+        f"{losses}{at_best} · p > 0.9: {sure} training, {control} validation",
+        f"{losses}{at_best} · p > 0.9: {sure} | {control}",
+        f"{losses} · p > 0.9: {sure} | {control}",
+        f"{training} | {validation} · p > 0.9: {sure} | {control}",
+    )
+    return next((form for form in forms if cells(form) <= width), forms[-1])
 
 
 def plain_line(view: RunView, evaluation: dict) -> str:

@@ -9,6 +9,7 @@ from memlab.rundir.events import Row
 _MEMORISED = 0.5  # share of training tokens with p > 0.9 from which a run has memorised, where it is also
 _CONTROL = 5  # so many times that of validation tokens
 _TOGETHER = 0.1  # largest gap of losses that stay together, in training losses
+_LEARNED = 0.75  # share of its first training loss that a run must come below to have learned anything worth a word
 _TURNED = 0.05  # least rise of a validation loss that has turned, in best validation losses
 
 
@@ -20,7 +21,7 @@ def facts(view: RunView) -> list[tuple[str, str]]:
     return [
         ("model", f"N {count(model['n_params'])} in attention and feed-forward, {count(model['n_params_total'])} in all"),
         ("data", f"D {count(data['n_tokens'])} tokens, {percent(share)} of the training part; D/N {decimal(ratio)}"),
-        *(_losses(evaluations, view.best(), data["tokens_per_epoch"]) if evaluations else []),
+        *(_losses(view.timed, evaluations, view.best(), data["tokens_per_epoch"]) if evaluations else []),
         *((floor_name(floor["name"]), f"{decimal(floor['loss'])}  {floor['how']}") for floor in view.provenance["floors"]),
         *([("p > 0.9", _confident(evaluations[-1]))] if evaluations else []),
         ("repeats", _repeats(data["repeats"])),
@@ -28,17 +29,18 @@ def facts(view: RunView) -> list[tuple[str, str]]:
     ]
 
 
-def _losses(evaluations: list[Row], best: Row | None, tokens_per_epoch: int) -> list[tuple[str, str]]:
-    first, last = evaluations[0], evaluations[-1]
-    seen = f"{count(last['step'])} steps, {short(last['tokens'])} tokens, {decimal(last['tokens'] / tokens_per_epoch)} epochs"
+def _losses(rows: list[Row], evaluations: list[Row], best: Row | None, tokens_per_epoch: int) -> list[tuple[str, str]]:
+    first, last, end = evaluations[0], evaluations[-1], rows[-1]
+    seen = f"{count(end['step'])} steps, {short(end['tokens'])} tokens, {decimal(end['tokens'] / tokens_per_epoch)} epochs"
+    when = "at the end" if last["step"] == end["step"] else f"at step {count(last['step'])}, last evaluated"
     at_best = f"{loss_words(best['validation_loss'])} at best (step {count(best['step'])}), " if best else ""
     return [
-        ("seen", f"{seen}, {duration(last['seconds'])}"),
+        ("seen", f"{seen}, {duration(end['seconds'])}"),
         (
             "training loss",
-            f"{loss_words(first['train_loss'])} at the start, {loss_words(last['train_loss'])} at the end (nats per token, on fixed rows)",
+            f"{loss_words(first['train_loss'])} at the start, {loss_words(last['train_loss'])} {when} (nats per token, on fixed rows)",
         ),
-        ("validation loss", f"{at_best}{loss_words(last['validation_loss'])} at the end"),
+        ("validation loss", f"{at_best}{loss_words(last['validation_loss'])} {when}"),
     ]
 
 
@@ -63,6 +65,9 @@ def verdict(view: RunView) -> str:
             f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, "
             f"and only {percent(unknown)} of tokens it never saw{after}."
         )
+    if last["train_loss"] > _LEARNED * measured[0]["train_loss"]:
+        fallen = f"from {decimal(measured[0]['train_loss'])} to {decimal(last['train_loss'])}"
+        return f"It has hardly begun to learn: its training loss has only come {fallen}."
     if gap < _TOGETHER * last["train_loss"]:
         return f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too."
     if rise > _TURNED * best["validation_loss"]:

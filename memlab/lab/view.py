@@ -47,6 +47,11 @@ class RunView:
         return "data" in self.provenance
 
     @property
+    def timed(self) -> list[events.Row]:
+        """The rows that say how far training was, and when."""
+        return [row for row in self.rows if row.get("tokens") is not None and row.get("seconds") is not None]
+
+    @property
     def evaluations(self) -> list[events.Row]:
         return [row for row in self.rows if row["kind"] == "eval"]
 

@@ -22,7 +22,9 @@ def size_of(model: config.Model) -> dict[str, Any]:
     size = dict(sizes[model.size])
     for key, value in model.options.items():
         if key not in size:
-            raise ConfigError(f"no setting 'model.options.{key}'{did_you_mean(key, size)}")
+            raise ConfigError(
+                f"no setting 'model.options.{key}'{did_you_mean(f'model.options.{key}', [f'model.options.{known}' for known in size])}"
+            )
         size[key] = _option(f"model.options.{key}", value, type(size[key]))
     if size["n_embd"] % size["n_head"]:
         raise ConfigError(f"model.options: n_embd is {size['n_embd']} and n_head is {size['n_head']}; the heads must divide the width")

@@ -1,9 +1,11 @@
 """One attempt at a run: whatever happens in it, it ends in a final state that says so. Imports no torch before it has to."""
 
+import os
 import sys
 import time
 import traceback
 
+from memlab import __version__
 from memlab.errors import MemlabError, RunError
 from memlab.rundir.ownership import Ownership
 from memlab.training import allocator
@@ -16,6 +18,7 @@ def attempt(own: Ownership, switch: StopSwitch) -> int:
 
     What is not one of memlab's own errors, a missing library or exhausted memory is our bug: its traceback goes to the log.
     """
+    print(f"attempt {own.attempt}, process {os.getpid()}, memlab {__version__}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}", flush=True)
     try:
         _train(own, switch)
         own.update(status="finished", work=None)

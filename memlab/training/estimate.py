@@ -5,6 +5,7 @@ then one line with the plan. It runs apart so that its peak memory is that of th
 """
 
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -117,6 +118,7 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
     data = open_rows(open_corpus(home, experiment.data, progress), experiment.data, experiment.model.context)
     n_params, total = models.count_without_weights(experiment.model, data.corpus.vocab_size)
     progress("measuring a few steps on this device", 0, None, "")
+    load = os.getloadavg()[0]
     compute = device.decide(train, models.size_of(experiment.model)["n_embd"])
     device.apply(compute)
     costs = measure(experiment, data, compute)
@@ -135,6 +137,7 @@ def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, 
         "compute": asdict(device.with_compilation(compute, train, steps)),
         "costs": asdict(costs),
         "seconds": costs.seconds_of(train, steps),
+        "load": load,
         "disk_bytes": costs.disk_of(train, steps),
     }
 

@@ -122,7 +122,7 @@ def test_colour_is_left_out_where_that_is_asked_for(terminal, training):
 
 def test_a_dumb_terminal_gets_plain_lines(terminal, training):
     terminal.type("clear; TERM=dumb memlab watch watched")
-    screen = terminal.until("watched in ", "step 0/1000000", "tokens/s")
+    screen = terminal.until("/1000000  training ", "tokens/s")
     assert "│" not in screen
     terminal.tmux("send-keys", "C-c")
     terminal.until("goes on by itself")
@@ -135,6 +135,6 @@ def test_train_on_a_terminal_shows_the_start_the_curves_and_the_end(lab, termina
     terminal.type(f"clear; memlab train tiny.toml --name {run.name} --set train.steps=400")
     terminal.until("starting · loading torch")
     terminal.until(f"{run.name} · N 99.5k", "running · step")
-    end = terminal.until("It has memorised: ", f"Next:  memlab sample {run.name}", "ready>")
+    end = terminal.until("It has memorised: ", "Next:", f"memlab sample {run.name}", "ready>")
     assert "repeats" in end
     assert run.status() == "finished"

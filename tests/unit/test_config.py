@@ -353,3 +353,14 @@ def test_a_shipped_preset_loads_and_names_what_exists(name):
     config.build_options(registry.load("source", data.source).Options, data.source_options, "data.source_options")
     config.build_options(registry.load("tokenizer", data.tokenizer).Options, data.tokenizer_options, "data.tokenizer_options")
     assert models.size_of(model)["n_layer"] > 0
+
+
+@pytest.mark.parametrize(("text", "share"), [("all", 1.0), ("1%", 0.01), ("0.5", 0.5)])
+def test_an_assigned_fraction_is_read_like_the_flag(text, share):
+    assert config.parse_assignments([f"data.fraction={text}"]) == {"data.fraction": share}
+
+
+def test_another_source_or_tokenizer_leaves_the_options_of_the_last():
+    before = config.from_dict({"data": {"source_options": {"seed": 1}, "tokenizer_options": {"vocabulary": 300}}})
+    data = config.changed(before, {"data.source": "uniform", "data.source_options.length": 8, "data.tokenizer": "bpe"}).data
+    assert (data.source_options, data.tokenizer_options) == ({"length": 8}, {"vocabulary": 300})

@@ -183,6 +183,11 @@ def test_every_place_in_a_block_is_equally_likely():
     assert ((counts - 100) ** 2 / 100).sum() < 19 + 5 * np.sqrt(38)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_handful_of_documents_has_a_held_out_one(seed):
+    assert [split_of(number, 0.05, seed) for number in range(4)].count("validation") == 1
+
+
 def test_a_longer_source_leaves_the_split_of_its_beginning_alone(tmp_path):
     texts = [f"text {number}" for number in range(60)]
     short, long = (open_corpus(tmp_path, of_texts(tmp_path, texts[:n], validation=0.1)) for n in (30, 60))

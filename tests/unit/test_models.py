@@ -82,7 +82,7 @@ def test_options_change_the_named_size_and_leave_it_alone():
     [
         (Model(family="gpt3"), "no family 'gpt3'; did you mean 'gpt2'?"),
         (Model(size="smal"), "family 'gpt2' has no size 'smal'; did you mean 'small'?"),
-        (Model(options={"n_layers": 3}), "no setting 'model.options.n_layers'; did you mean 'n_layer'?"),
+        (Model(options={"n_layers": 3}), "no setting 'model.options.n_layers'; did you mean 'model.options.n_layer'?"),
         (Model(options={"n_layer": "many"}), "model.options.n_layer is 'many'; it must be a whole number"),
         (Model(options={"n_layer": 1.5}), "model.options.n_layer is 1.5; it must be a whole number"),
         (Model(options={"n_layer": True}), "model.options.n_layer is True; it must be a whole number"),

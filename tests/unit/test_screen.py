@@ -73,3 +73,16 @@ def test_the_title_names_the_run_and_its_sizes_as_soon_as_they_are_known(tmp_pat
 def test_a_name_that_steers_the_terminal_is_made_harmless(tmp_path):
     view = RunView(fabricate(tmp_path / "run\x1b[31m", ROWS))
     assert "\x1b[31m" not in frame(view, 80, 24, Look(color=False))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (100, "training 2.90 · validation 3.10 · best 3.10 at 20 · p > 0.9: 50 % training, 10 % validation"),
+        (80, "training 2.90 · validation 3.10 · best 3.10 at 20 · p > 0.9: 50 % | 10 %"),
+        (60, "training 2.90 · validation 3.10 · p > 0.9: 50 % | 10 %"),
+        (40, "2.90 | 3.10 · p > 0.9: 50 % | 10 %"),
+    ],
+)
+def test_a_narrow_line_of_numbers_loses_words_before_it_loses_a_control(tmp_path, columns, said):
+    assert numbers_line(RunView(fabricate(tmp_path / "run", ROWS)), columns) == said

@@ -1,7 +1,7 @@
 """The sentences and figures at the end of a run say what the two curves show, with the control beside each, and no more."""
 
 import pytest
-from fabricated_run import evaluated, fabricate
+from fabricated_run import evaluated, fabricate, trained
 
 from memlab.lab.summary import facts, verdict
 from memlab.lab.view import RunView
@@ -94,3 +94,15 @@ def test_a_run_without_evaluations_has_the_facts_that_are_known(tmp_path):
         "1, as stated",
         "repeats",
     ]
+
+
+def test_a_run_that_has_hardly_learned_is_not_praised_for_curves_that_stay_together(tmp_path):
+    said = judged(tmp_path, evaluated(0, 9.0, 9.0), evaluated(100, 8.0, 8.1))
+    assert said == "It has hardly begun to learn: its training loss has only come from 9.00 to 8.00."
+
+
+def test_a_run_stopped_between_evaluations_says_what_it_has_seen_and_when_it_was_measured(tmp_path):
+    rows = [evaluated(0, 4.0, 4.0), evaluated(50, 2.0, 3.0), trained(60, 1.9, seconds=9.0)]
+    shown = dict(facts(RunView(fabricate(tmp_path / "run", rows))))
+    assert shown["seen"].startswith("60 steps, 600 tokens")
+    assert shown["validation loss"] == "3.00 at best (step 50), 3.00 at step 50, last evaluated"
