@@ -9,8 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-import platformdirs
-
 from memlab.errors import UnknownName, UsageError, did_you_mean
 from memlab.files import explained
 from memlab.rundir import RunDir
@@ -20,6 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 def find_home(path: str | None = None) -> Path:
     """`--home`, else MEMLAB_HOME, else the user's data directory."""
+    import platformdirs  # here: --help starts without it
+
     chosen = path or os.environ.get("MEMLAB_HOME") or platformdirs.user_data_dir("memlab", appauthor=False)
     return Path(os.path.expanduser(chosen)).absolute()
 

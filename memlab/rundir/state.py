@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from memlab import config
 from memlab.errors import ConfigError, RunError
 from memlab.files import read_json, write_json
@@ -46,6 +44,8 @@ class State:
 
 def of_process(owner: str, pid: int) -> State:
     """The state of a process that is just starting on this machine."""
+    import psutil  # here: listings and --help start without it
+
     return State(status="starting", owner=owner, pid=pid, started=psutil.Process(pid).create_time(), host=socket.gethostname())
 
 
@@ -76,6 +76,8 @@ def derived(path: Path, state: State) -> Status:
 
 def is_alive(state: State) -> bool:
     """Whether the very process that wrote the state runs on this machine (not a zombie, not another with its pid)."""
+    import psutil  # here: listings and --help start without it
+
     try:
         process = psutil.Process(state.pid)
         same = abs(process.create_time() - state.started) < _SAME_START_SECONDS

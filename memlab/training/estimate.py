@@ -67,6 +67,7 @@ def measure(experiment: config.Experiment, data: Any, compute: Any) -> Costs:
 
     train = experiment.train
     model = models.build(experiment.model, data.corpus.vocab_size).to(compute.device).train()
+    device.choose_attention(model, compute, experiment.model.context)
     optimizer = make_optimizer(model, train, compute.device)
     step_seconds = _time_steps(model, optimizer, experiment, data, compute)
     started = time.perf_counter()

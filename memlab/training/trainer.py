@@ -39,6 +39,7 @@ def train(own: Ownership, experiment: config.Experiment, check_stop: Callable[[]
     model = models.build(experiment.model, data.corpus.vocab_size) if step is None else checkpoints.load_model(folder, step)
     compute, plan = _decide(own, experiment, data, model.config.n_embd, step or 0)
     device.apply(compute)
+    device.choose_attention(model, compute, experiment.model.context)
     model.to(compute.device).train()
     optimizer = make_optimizer(model, experiment.train, compute.device)
     progress = Progress()

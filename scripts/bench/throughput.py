@@ -35,6 +35,7 @@ def memlab_steps(shape: tuple, seconds: float) -> float:
     torch.manual_seed(0)
     options = {"n_layer": layers, "n_embd": width, "n_head": max(1, width // 64)}
     model = models.build(config.Model(size="micro", context=context, options=options), vocabulary).train()
+    device.choose_attention(model, compute, context)
     optimizer = make_optimizer(model, train, "cpu")
     rng = np.random.default_rng(0)
 

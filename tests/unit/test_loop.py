@@ -15,7 +15,7 @@ from memlab.data import batches
 from memlab.data.corpus import open_corpus
 from memlab.data.rows import IGNORED, open_rows
 from memlab.errors import TrainingError
-from memlab.training import checkpoints, loop
+from memlab.training import checkpoints, device, loop
 from memlab.training.checkpoints import Progress
 from memlab.training.device import Compute
 from memlab.training.loop import Plan, Trainer, make_optimizer, train_step
@@ -222,3 +222,14 @@ def test_a_compiler_that_fails_is_recorded_and_training_goes_on(data, tmp_path, 
     training.run()
     assert own.of("not compiled", "why") == ["no C++ compiler"]
     assert own.of("train", "loss") == plain.of("train", "loss")
+
+
+@pytest.mark.parametrize(("context", "kind"), [(128, "eager"), (129, "sdpa")])
+def test_short_contexts_on_a_cpu_take_attention_that_computes_the_same(context, kind):
+    torch.manual_seed(0)
+    model = models.build(config.Model(size="nano", context=context), V).eval()
+    ids = torch.randint(0, V, (2, 10))
+    before = model(input_ids=ids).logits
+    device.choose_attention(model, CPU, context)
+    assert model.config._attn_implementation == kind
+    torch.testing.assert_close(model(input_ids=ids).logits, before, atol=1e-5, rtol=1e-5)
