@@ -46,7 +46,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = create(Path(folder) / preset, "", experiment)
             own = Ownership(run, claim(run, {}, lambda owner: os.getpid()))
-            trainer._train(own, trainer.StopSwitch(run.stop_path))
+            trainer.train(own, experiment, lambda: None)
             own.release()
         share = 1 - spent["compute"] / spent["all"]
         print(f"{preset}: {steps} steps in {spent['all']:.1f} s, {100 * share:.1f} % of it elsewhere, goal at most 5 %")
