@@ -227,6 +227,14 @@ def parse_fraction(text: str) -> float:
     return share
 
 
+def require_budget(train: Train) -> None:
+    """Raise ConfigError where no budget is given."""
+    if not any(getattr(train, name) for name in BUDGETS):
+        raise ConfigError(
+            "the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes, e.g. --set train.steps=1000"
+        )
+
+
 def describe_settings() -> list[dict[str, Any]]:
     """Every setting with its name, default and one-line meaning."""
     sections = (section for section in dataclasses.fields(Experiment) if dataclasses.is_dataclass(section.type))

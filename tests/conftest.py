@@ -9,5 +9,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the cores are s
 settings.register_profile("memlab", deadline=None, derandomize=True)
 settings.load_profile("memlab")
 
-# A suite started in the background inherits an ignored Ctrl-C, and so would every process that it starts.
+# A suite started in the background or by nohup inherits ignored signals, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -11,7 +11,7 @@ import typer
 
 from memlab import config, registry
 from memlab.cli.terminal import say
-from memlab.errors import ConfigError, RunError, UsageError
+from memlab.errors import RunError, UsageError
 from memlab.home import find_run, new_run_path
 from memlab.rundir import RunDir
 
@@ -118,10 +118,7 @@ def check(experiment: config.Experiment) -> None:
         ("tokenizer", experiment.data.tokenizer, experiment.data.tokenizer_options, "data.tokenizer_options"),
     ):
         config.build_options(registry.load(kind, name).Options, options, where)
-    if not any(getattr(experiment.train, budget) for budget in config.BUDGETS):
-        raise ConfigError(
-            "the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes, e.g. --set train.steps=1000"
-        )
+    config.require_budget(experiment.train)
 
 
 def _settle_paths(home: Path, experiment: config.Experiment) -> config.Experiment:

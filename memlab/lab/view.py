@@ -99,7 +99,7 @@ class RunView:
     def seconds_left(self) -> float | None:
         """At the pace of the second half of this attempt so far, evaluations and checkpoints included; None while that is not known."""
         attempt = self.rows[-1].get("attempt") if self.rows else None
-        timed = [row for row in self.rows if row.get("attempt") == attempt and row["kind"] in _NUMBERS]
+        timed = [row for row in self.timed if row.get("attempt") == attempt]
         if self.status != "running" or not self.steps or len(timed) < 2:
             return None
         first, last = timed[(len(timed) - 1) // 2], timed[-1]

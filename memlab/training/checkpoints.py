@@ -92,11 +92,7 @@ def load_progress(folder: Path, step: int) -> Progress:
 
 def load_model(folder: Path, step: int) -> PreTrainedModel:
     """The weights of a checkpoint. Raises RunError where its files are damaged."""
-    path = path_of(folder, step)
-    try:
-        return models.load(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise _damaged(path, error) from None
+    return models.load(path_of(folder, step))
 
 
 def load_optimizer(folder: Path, step: int, model: PreTrainedModel, optimizer: Optimizer) -> None:

@@ -17,7 +17,7 @@ def compile_model(model: PreTrainedModel, inputs: np.ndarray, targets: np.ndarra
     Memory that is used up is no failure of the compiler and is raised. The model's gradients are None afterwards.
     """
     compiled = torch.compile(model)
-    ids, wanted = (torch.from_numpy(part).to(compute.device) for part in (inputs, targets))
+    ids, wanted = (compute.tensor(part) for part in (inputs, targets))
     try:
         with compute.autocast():
             loss = token_losses(compiled, ids, wanted).sum()

@@ -6,8 +6,10 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
+import numpy as np
 import psutil
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from memlab.config import Train
@@ -31,6 +33,11 @@ class Compute:
     def autocast(self):
         """The context of every forward pass."""
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        """The array on the device; on CUDA through pinned memory, while the host goes on."""
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.startswith("cuda") else tensor.to(self.device)
 
 
 def decide(train: Train, width: int) -> Compute:

@@ -55,7 +55,7 @@ def _evaluate(
     total, confident, count = 0.0, 0, 0
     for start in range(0, len(indices), batch):
         between()
-        inputs, targets = (torch.from_numpy(part).to(compute.device) for part in rows.take(indices[start : start + batch]))
+        inputs, targets = (compute.tensor(part) for part in rows.take(indices[start : start + batch]))
         with compute.autocast():
             losses = token_losses(model, inputs, targets)
         predicted = losses[targets != IGNORED].cpu()  # MPS has no float64

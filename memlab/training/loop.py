@@ -59,7 +59,7 @@ def train_step(
     n_predicted = int((targets != IGNORED).sum())
     loss = torch.zeros((), device=compute.device)
     for part in np.array_split(np.arange(len(inputs)), train.accumulate):
-        ids, wanted = to_device(inputs[part], compute), to_device(targets[part], compute)
+        ids, wanted = compute.tensor(inputs[part]), compute.tensor(targets[part])
         with compute.autocast():
             share = token_losses(model, ids, wanted).sum() / n_predicted
         share.backward()
@@ -68,12 +68,6 @@ def train_step(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss, norm
-
-
-def to_device(array: np.ndarray, compute: Compute) -> Tensor:
-    """Asynchronously through pinned memory on CUDA."""
-    tensor = torch.from_numpy(array)
-    return tensor.pin_memory().to(compute.device, non_blocking=True) if compute.device.startswith("cuda") else tensor.to(compute.device)
 
 
 class Trainer:

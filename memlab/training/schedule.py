@@ -2,8 +2,7 @@
 
 import math
 
-from memlab.config import Train
-from memlab.errors import ConfigError
+from memlab.config import Train, require_budget
 
 
 def learning_rate(step: int, train: Train, decay_steps: int) -> float:
@@ -28,11 +27,10 @@ def ends_at_zero(train: Train) -> bool:
 
 def steps_of_budget(train: Train, tokens_per_row: float, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
     """The budget in optimiser steps. `seconds_per_step` (measured) is needed for a budget in minutes only."""
-    n_tokens = train.n_tokens or train.epochs * tokens_per_epoch
+    require_budget(train)
     if train.steps:
         return train.steps
-    if n_tokens:
-        return max(1, math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6)))  # rounded: whole epochs are whole numbers of steps
-    if train.minutes and seconds_per_step:
+    if train.minutes:
         return max(1, round(train.minutes * 60 / seconds_per_step))
-    raise ConfigError("the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes")
+    n_tokens = train.n_tokens or train.epochs * tokens_per_epoch
+    return max(1, math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6)))  # rounded: whole epochs are whole numbers of steps
