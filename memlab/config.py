@@ -48,7 +48,7 @@ class Data:
 
     source: str = setting("installed_docs", "where the text comes from (`memlab sources`)")
     source_options: dict[str, Any] = setting({}, "settings of the source (`memlab sources NAME`)")
-    tokenizer: str = setting("bpe", "word, byte or bpe")
+    tokenizer: str = setting("bpe", "how text becomes tokens: word, byte, bpe, gpt2 or pretrained")
     tokenizer_options: dict[str, Any] = setting({}, "settings of the tokenizer, for example vocabulary")
     rows: Literal["windows", "documents"] = setting("windows", "a row is a window of the token stream, or one document, padded")
     fraction: float = setting(1.0, "share of the training part in (0, 1], a prefix: of its tokens, or of its documents where a row is one")
@@ -78,7 +78,7 @@ class Model:
     """Which family of models, how large, and how many tokens it sees at once."""
 
     family: str = setting("gpt2", "the architecture (`memlab families`)")
-    size: str = setting("micro", "a named size of the family")
+    size: str = setting("micro", "a named size of the family; of pretrained, a model's name or directory")
     context: int = setting(128, "tokens in a row, T")
     options: dict[str, Any] = setting({}, "changes to the named size, for example n_layer or dropout")
 
@@ -88,14 +88,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Train:
-    """The budget, the optimiser and what is recorded. Give exactly one of steps, n_tokens, epochs and minutes."""
+    """The budget, the optimiser and what is recorded. Give exactly one of steps, n_tokens, epochs and minutes; the others are None."""
 
-    steps: int = setting(0, "budget in optimiser steps")
-    n_tokens: float = setting(0.0, "budget in tokens seen")
-    epochs: float = setting(0.0, "budget in passes over the training rows")
-    minutes: float = setting(0.0, "budget in minutes; a probe of this device turns it into steps before the first one")
+    steps: int | None = setting(None, "budget in optimiser steps; 0: only evaluate the model as it begins, to inspect it")
+    n_tokens: float | None = setting(None, "budget in tokens seen")
+    epochs: float | None = setting(None, "budget in passes over the training rows")
+    minutes: float | None = setting(None, "budget in minutes; a probe of this device turns it into steps before the first one")
     batch: int = setting(32, "rows per optimiser step, over all processes")
-    accumulate: int = setting(1, "parts that a batch is computed in, one after the other, to save memory")
+    accumulate: int = setting(1, "parts that a batch is computed in to save memory, one after the other or divided among devices")
     lr: float = setting(1e-3, "peak learning rate")
     min_lr: float = setting(0.0, "learning rate at the end of the decay")
     warmup: int = setting(100, "steps of linear warm-up")
@@ -108,6 +108,8 @@ class Train:
     clip: float = setting(1.0, "largest norm of the gradient; 0: no clipping")
     seed: int = setting(0, "seed of weights, data order and dropout")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    devices: int = setting(1, "devices of a machine that train together, each in a process of its own")
+    nodes: int = setting(1, "machines that train together")
     precision: Literal["auto", "fp32", "bf16"] = setting("auto", "bf16: autocast over fp32 weights; auto: where a probe says that it pays")
     compile: Literal["auto", "on", "off"] = setting("auto", "torch.compile; auto: for long runs on CUDA")
     threads: int = setting(0, "CPU threads; 0: the physical cores")
@@ -118,20 +120,29 @@ class Train:
     checkpoint_every: int = setting(500, "steps between checkpoints beside those at 0, 1, 2, 4, 8, …")
 
     def __post_init__(self) -> None:
-        for name in ("batch", "accumulate", "log_every", "eval_every", "eval_rows", "checkpoint_every"):
+        for name in ("batch", "accumulate", "devices", "nodes", "log_every", "eval_every", "eval_rows", "checkpoint_every"):
             _at_least(f"train.{name}", getattr(self, name), 1)
-        for name in (*BUDGETS, "warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay", "eps", "seed"):
+        for name in ("warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay", "eps", "seed"):
             _at_least(f"train.{name}", getattr(self, name), 0)
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} is {getattr(self, name):g}; it must lie in [0, 1)")
         if self.lr <= 0:
             raise ConfigError(f"train.lr is {self.lr:g}; it must be above 0")
-        given = [name for name in BUDGETS if getattr(self, name)]
-        if len(given) > 1:
-            raise ConfigError(f"the budget is given as {' and '.join('train.' + name for name in given)}; keep one and set the others to 0")
+        _check_budgets(self)
         if self.batch % self.accumulate:
             raise ConfigError(f"train.accumulate is {self.accumulate}; it must divide train.batch, which is {self.batch}")
+        processes = self.devices * self.nodes
+        least = processes * self.parts_of_each(processes)
+        if self.batch < least:
+            parts = f"{processes} processes with train.accumulate {self.accumulate}"
+            raise ConfigError(f"train.batch is {self.batch}, too few rows for {parts}; give at least {least}")
+        if processes > 1 and self.device not in ("auto", "cpu", "cuda"):
+            raise ConfigError(f"train.device is '{self.device}', but {processes} processes have a device each; use auto, cuda or cpu")
+
+    def parts_of_each(self, processes: int) -> int:
+        """In how many parts each of so many processes computes its share of a batch, so that a part has as many rows as for one alone."""
+        return -(-self.accumulate // processes)
 
 
 @dataclass(frozen=True)
@@ -182,9 +193,9 @@ def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     Raises ConfigError, as `from_dict` does, and for a whole section: it would silently set everything else in it to the defaults.
     """
     table = to_dict(experiment)
-    names = {name.removeprefix("train.") for name in changes if name.startswith("train.") and changes[name]}
+    names = {name.removeprefix("train.") for name in changes if name.startswith("train.") and changes[name] is not None}
     for budget in BUDGETS if names & set(BUDGETS) else ():
-        table["train"][budget] = 0
+        table["train"][budget] = None
     if "data.fraction" in changes:
         table["data"]["tokens"] = 0
     for plugin in ("source", "tokenizer"):
@@ -229,7 +240,7 @@ def parse_fraction(text: str) -> float:
 
 def require_budget(train: Train) -> None:
     """Raise ConfigError where no budget is given."""
-    if not any(getattr(train, name) for name in BUDGETS):
+    if all(getattr(train, name) is None for name in BUDGETS):
         raise ConfigError(
             "the budget is missing: give one of train.steps, train.n_tokens, train.epochs and train.minutes, e.g. --set train.steps=1000"
         )
@@ -304,11 +315,14 @@ def _build(kind: type, table: Any, prefix: str) -> Any:
 
 
 def _convert_union(choices: tuple[Any, ...], value: Any, name: str) -> Any:
+    if value is None and types.NoneType in choices:
+        return None
     for choice in choices:
-        try:
-            return convert(choice, value, name)
-        except ConfigError as error:
-            failure = error
+        if choice is not types.NoneType:
+            try:
+                return convert(choice, value, name)
+            except ConfigError as error:
+                failure = error
     raise failure
 
 
@@ -335,6 +349,19 @@ def _wrong_type(name: str, value: Any, kind: type) -> ConfigError:
 def _share(name: str, value: float) -> None:
     if not 0 < value <= 1:
         raise ConfigError(f"{name} is {value:g}; it must lie in (0, 1]")
+
+
+def _check_budgets(train: Train) -> None:
+    """Raise ConfigError for more budgets than one, or one out of range. None at all is `require_budget`'s affair."""
+    given = [name for name in BUDGETS if getattr(train, name) is not None]
+    if len(given) > 1:
+        raise ConfigError(f"the budget is given as {' and '.join('train.' + name for name in given)}; keep one")
+    for name in given:
+        value = getattr(train, name)
+        if name == "steps":
+            _at_least("train.steps", value, 0)
+        elif not value > 0:
+            raise ConfigError(f"train.{name} is {value:g}; it must be above 0")
 
 
 def _at_least(name: str, value: float, least: float) -> None:

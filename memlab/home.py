@@ -24,6 +24,11 @@ def find_home(path: str | None = None) -> Path:
     return Path(os.path.expanduser(chosen)).absolute()
 
 
+def presets_of(home: Path) -> Path:
+    """The folder of the user's own presets."""
+    return home / "presets"
+
+
 def runs_of(home: Path) -> list[RunDir]:
     """Every run directory under the home, oldest first: what has a config.json, and is not hidden (half made or half removed)."""
     folder = home / "runs"

@@ -44,21 +44,23 @@ def load(kind: Kind, name: str) -> ModuleType:
     return importlib.import_module(f"memlab.{FOLDERS[kind]}.{name}")
 
 
-def preset_names() -> list[str]:
-    """The presets that come with memlab."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+def preset_names(mine: Path | None = None) -> list[str]:
+    """The presets that come with memlab, and those of the user in the folder `mine`."""
+    folders = [PRESETS, *([mine] if mine else [])]
+    return sorted({path.stem for folder in folders for path in folder.glob("[!.]*.toml")})
 
 
-def preset_path(name: str) -> Path:
-    """A shipped preset by name, or any TOML file by path."""
-    if name in preset_names():
-        return PRESETS / f"{name}.toml"
+def preset_path(name: str, mine: Path | None = None) -> Path:
+    """A shipped preset by name, one of the user's in the folder `mine`, or any TOML file by path."""
+    for folder in (PRESETS, *([mine] if mine else [])):
+        if name in {path.stem for path in folder.glob("[!.]*.toml")}:
+            return folder / f"{name}.toml"
     if name.endswith(".toml"):
         path = os.path.expanduser(name)
         if os.path.isfile(path):
             return Path(path)
         raise UnknownName(f"no file '{name}'; give the path of a TOML file or the name of a preset (`memlab presets`)")
-    raise UnknownName(f"no preset '{name}'{did_you_mean(name, preset_names())}")
+    raise UnknownName(f"no preset '{name}'{did_you_mean(name, preset_names(mine))}")
 
 
 def _folder(kind: Kind) -> Path:

@@ -1,5 +1,6 @@
 """The commands by name, and what they have in common."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -32,14 +33,19 @@ def common(
     home: Annotated[
         str | None, typer.Option(envvar="MEMLAB_HOME", help="Where runs and corpora lie.", show_default="your data directory")
     ] = None,
+    ascii: Annotated[bool, typer.Option("--ascii", help="Draw with 7-bit characters only, as MEMLAB_ASCII=1 does.")] = False,  # noqa: A002
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """A terminal lab in which one watches a transformer memorise."""
     from memlab.home import find_home
 
     context.obj = find_home(home)
+    if ascii:
+        os.environ["MEMLAB_ASCII"] = "1"  # for this process; `terminal.look` decides by it
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        from memlab.cli.lab import open_lab
+
+        open_lab(context, context.obj)
 
 
 def run() -> int:

@@ -1,7 +1,5 @@
 """runs, remove, prune: what there is under the home, and making room."""
 
-import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +7,9 @@ from typing import Annotated
 import typer
 
 from memlab.cli.terminal import draw, look, say, say_json
-from memlab.errors import RunError, UsageError
+from memlab.errors import UsageError
 from memlab.files import explained, lock
 from memlab.home import find_run, runs_of
-from memlab.rundir import RunDir
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -49,7 +46,7 @@ def runs(context: typer.Context, json: Json = False) -> None:
         row["share"] = percent(row["fraction"]) if row.get("fraction") else ""
         row["N"], row["D"] = (short(row[key]) if row.get(key) else "" for key in ("n_params", "n_tokens"))
         row["N/D²"] = f"{row['n_over_d_squared']:.2e}" if row.get("n_over_d_squared") else ""
-        row["at"] = f"{row['step']:,}/{row['steps']:,}" if row.get("steps") else ""
+        row["at"] = f"{row['step']:,}/{row['steps']:,}" if row.get("steps") is not None else ""
         row["curve"] = sparkline(row.get("losses", []), 16, ascii=now.ascii)
     draw(table(rows, columns, now.width, color=now.color, ascii=now.ascii))
     for row in rows:
@@ -63,26 +60,24 @@ def remove(
     yes: Yes = False,
 ) -> None:
     """Remove runs with everything in them. Asks first."""
+    from memlab.lab.removing import remove, require_removable, size
     from memlab.render.safe import safe
     from memlab.render.scale import nbytes
 
     found = dict.fromkeys(find_run(context.obj, name) for name in names)  # each once
     for run in found:
-        if _is_active(run):
-            raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
+        require_removable(run)
     for run in found:
-        if not (yes or typer.confirm(safe(f"Remove {run.path} ({nbytes(_size(run.path))})?"))):
+        if not (yes or typer.confirm(safe(f"Remove {run.path} ({nbytes(size(run.path))})?"))):
             say(f"kept {run.name}")
         else:
-            with explained(run.path, "removing"):
-                hidden = run.path.with_name(f".{run.name}.{secrets.token_hex(4)}")
-                os.rename(run.path, hidden)  # gone in one step, whatever happens next
-                shutil.rmtree(hidden)
+            remove(run)
             say(f"removed {run.name}")
 
 
 def prune(context: typer.Context, yes: Yes = False) -> None:
     """Make room: corpora that no run uses, left-overs of killed builds, removed runs and spooled input. Asks first."""
+    from memlab.lab.removing import size
     from memlab.render.scale import nbytes
 
     home = context.obj
@@ -91,19 +86,12 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
         say(f"Nothing to remove under {home}.")
         return
     for path in spare:
-        say(f"{nbytes(_size(path)):>10}  {path}")
-    if yes or typer.confirm(f"Remove these ({nbytes(sum(map(_size, spare)))})?"):
+        say(f"{nbytes(size(path)):>10}  {path}")
+    if yes or typer.confirm(f"Remove these ({nbytes(sum(map(size, spare)))})?"):
         for path in spare:
             with explained(path, "removing"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         say(f"removed {len(spare)}")
-
-
-def _is_active(run: RunDir) -> bool:
-    try:
-        return run.is_active()
-    except RunError:  # its state is damaged: no trainer goes on with that
-        return False
 
 
 def _spare(home: Path) -> list[Path]:
@@ -133,7 +121,3 @@ def _is_being_built(corpus: Path) -> bool:
 
 def _children(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

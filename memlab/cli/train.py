@@ -1,6 +1,5 @@
 """demo, train, resume, stop: everything that starts or ends a trainer."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,14 +11,19 @@ import typer
 from memlab import config, registry
 from memlab.cli.terminal import say
 from memlab.errors import RunError, UsageError
-from memlab.home import find_run, new_run_path
+from memlab.home import find_run, new_run_path, presets_of
+from memlab.lab.starting import check, settle
 from memlab.rundir import RunDir
+
+DATA_DIR = "data.source_options.data_dir"
 
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.lr=1e-4 (`memlab presets --settings`).")
 ]
+DataDir = Annotated[str | None, typer.Option("--data-dir", metavar="PATH", help="A copy on disk of the source's data set.")]
 Name = Annotated[str | None, typer.Option(help="Name of the run; by default the preset's with a number.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.", show_default="auto")]
+Devices = Annotated[int | None, typer.Option(help="So many devices of this machine train together.", show_default="1")]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and dropout.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return at once; `memlab watch` shows the run.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A name, a path, a unique prefix, or last.")]
@@ -33,7 +37,7 @@ def demo(
     settings: Set = None,
 ) -> None:
     """The tour: a small model learns 8,192 tokens by heart while you watch (about a minute)."""
-    experiment, text = resolve(context.obj, "demo", None, None, seed, device, settings)
+    experiment, text = resolve(context.obj, "demo", settings, {"train.seed": seed, "train.device": device})
     _start(context.obj, "demo", text, experiment, name, detach=False)
 
 
@@ -42,14 +46,28 @@ def train(
     preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset (`memlab presets`) or the path of a TOML file.")],
     fraction: Annotated[str | None, typer.Option(help="How much of the training text: 0.1%, 1%, 0.01 or all.")] = None,
     size: Annotated[str | None, typer.Option(help="A named size of the model's family, e.g. micro (`memlab families`).")] = None,
+    data_dir: DataDir = None,
     settings: Set = None,
     name: Name = None,
     seed: Seed = None,
     device: Device = None,
+    devices: Devices = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="So many machines train together: prints what to start on each.", show_default="1")
+    ] = None,
     detach: Detach = False,
 ) -> None:
     """Train a preset in a process of its own, and watch it. Ctrl-C leaves the run going."""
-    experiment, text = resolve(context.obj, preset, fraction, size, seed, device, settings)
+    flags = {
+        "data.fraction": fraction and config.parse_fraction(fraction),
+        "model.size": size,
+        DATA_DIR: data_dir,
+        "train.seed": seed,
+        "train.device": device,
+        "train.devices": devices,
+        "train.nodes": nodes,
+    }
+    experiment, text = resolve(context.obj, preset, settings, flags)
     _start(context.obj, Path(preset.removesuffix(".toml")).name, text, experiment, name, detach)
 
 
@@ -60,6 +78,7 @@ def resume(
         int | None,
         typer.Option(help="The whole budget in steps; more than before extends a finished run, at the learning rate that it ended with."),
     ] = None,
+    devices: Devices = None,
     settings: Set = None,
     detach: Detach = False,
 ) -> None:
@@ -67,9 +86,11 @@ def resume(
     from memlab.training import launch
 
     found = find_run(context.obj, run)
-    changes = config.parse_assignments(settings or [])
-    if steps is not None:
-        changes["train.steps"] = steps
+    flags = {"train.steps": steps, "train.devices": devices}
+    changes = config.parse_assignments(settings or []) | _given(flags)
+    if found.experiment().train.nodes > 1:
+        _say_lines(context.obj, found, changes)
+        return
     raise typer.Exit(_begin(found, lambda: launch.resume(found, context.obj, changes), detach))
 
 
@@ -94,57 +115,52 @@ def stop(
     )
 
 
-def resolve(
-    home: Path, preset: str, fraction: str | None, size: str | None, seed: int | None, device: str | None, settings: list[str] | None
-) -> tuple[config.Experiment, str]:
-    """The preset with the flags applied, checked as far as that goes without torch; and its text as given."""
-    path = registry.preset_path(preset)
-    experiment = config.read(path)
-    changes: dict[str, Any] = config.parse_assignments(settings or [])
-    flags = {"data.fraction": fraction and config.parse_fraction(fraction), "model.size": size, "train.seed": seed, "train.device": device}
-    changes |= {key: value for key, value in flags.items() if value is not None}
-    experiment = config.changed(experiment, changes)
+def resolve(home: Path, preset: str, settings: list[str] | None, flags: dict[str, Any]) -> tuple[config.Experiment, str]:
+    """The preset with settings and flags applied (None: not given), checked as far as that goes without torch; and its text as given."""
+    path = registry.preset_path(preset, presets_of(home))
+    experiment = config.changed(config.read(path), config.parse_assignments(settings or []) | _given(flags))
+    if flags.get(DATA_DIR) is not None:
+        _require_a_place_for_a_copy(experiment.data.source)
     check(experiment)
-    return _settle_paths(home, experiment), path.read_text(encoding="utf-8")
+    return settle(home, experiment, sys.stdin.buffer), path.read_text(encoding="utf-8")
 
 
-def check(experiment: config.Experiment) -> None:
-    """Raise for names and options that do not exist, before a process is started for nothing."""
-    from memlab import models
-
-    models.size_of(experiment.model)
-    for kind, name, options, where in (
-        ("source", experiment.data.source, experiment.data.source_options, "data.source_options"),
-        ("tokenizer", experiment.data.tokenizer, experiment.data.tokenizer_options, "data.tokenizer_options"),
-    ):
-        config.build_options(registry.load(kind, name).Options, options, where)
-    config.require_budget(experiment.train)
+def _require_a_place_for_a_copy(source: str) -> None:
+    """Raise where a source does not come from elsewhere."""
+    option = DATA_DIR.rpartition(".")[2]
+    if not hasattr(registry.load("source", source).Options, option):
+        known = [name for name in registry.names("source") if hasattr(registry.load("source", name).Options, option)]
+        raise UsageError(f"source '{source}' has no data set to copy: leave --data-dir out, or take a preset of {' or '.join(known)}")
 
 
-def _settle_paths(home: Path, experiment: config.Experiment) -> config.Experiment:
-    """Paths of the files source as the trainer will find them: it works elsewhere, and has no standard input to read `-` from."""
-    given = experiment.data.source_options.get("path")
-    if experiment.data.source != "files" or not given:
-        return experiment
-    if given == "-":
-        from memlab.home import spool
-
-        return config.changed(experiment, {"data.source_options.path": str(spool(home, sys.stdin.buffer))})
-    paths = [os.path.abspath(os.path.expanduser(path)) for path in ([given] if isinstance(given, str) else given)]
-    for path in paths:
-        if not os.path.exists(path):
-            raise UsageError(f"data.source_options.path is '{path}', which does not exist")
-    return config.changed(experiment, {"data.source_options.path": paths[0] if isinstance(given, str) else paths})
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def _start(home: Path, base: str, text: str, experiment: config.Experiment, name: str | None, detach: bool) -> None:
     from memlab.training import launch
 
     run = RunDir(new_run_path(home, base, name))
+    if experiment.train.nodes > 1:
+        _say_lines(home, launch.make(run.path, text, experiment), {})
+        return
     status = _begin(run, lambda: launch.start(run.path, home, text, experiment), detach)
     if status == UsageError.exit_status and not any(run.checkpoints.iterdir()):
         shutil.rmtree(run.path)  # a wrong request that only the trainer could see: nothing to keep, and the name is free again
     raise typer.Exit(status)
+
+
+def _say_lines(home: Path, run: RunDir, changes: dict[str, Any]) -> None:
+    """What to start on each machine for a run on several: that is all that can be done from one of them."""
+    from memlab.training.torchrun import lines
+
+    if changes:
+        raise UsageError(f"run '{run.name}' is for several machines: its settings cannot be changed when it is resumed; start a new one")
+    train = run.experiment().train
+    say(f"{run.name} in {run.path}\nStart one line on each machine; all of them must see this directory and {home / 'corpora'}.")
+    for number, line in enumerate(lines(run.path, home, train), start=1):
+        say(f"\n# machine {number}{' (this one: the others must reach it by its name)' if number == 1 else ''}\n{line}")
+    say(f"\n  memlab watch {run.name}\n  memlab stop {run.name}\nThe same lines resume it.")
 
 
 def _begin(run: RunDir, begin: Callable[[], object], detach: bool) -> int:

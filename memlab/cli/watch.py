@@ -24,6 +24,7 @@ STOPPED, LEFT = 3, 130
 _POLL_SECONDS = 0.5  # at most two redraws a second
 _TALLEST, _LOWEST = 34, 12  # rows of a picture that stays on the screen
 _NEXT_LINES = 8  # what is said after the figures
+_FIRST_STEPS = 1000  # suggested for a run that has trained nothing so far
 _AXES = ("steps", "tokens", "seconds")
 
 
@@ -179,8 +180,8 @@ def _conclude(view: "RunView") -> int:
         say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.\n  memlab resume {name}{_how_to_call()}")
         return STOPPED
     train = view.run.experiment().train
-    rate = f" --set train.min_lr={train.lr / 10:.2g}" if ends_at_zero(train) else ""
-    commands = (f"sample {name}", f"watch {name} --log", f"resume {name} --steps {2 * view.steps}{rate}", "runs")
+    rate = f" --set train.min_lr={train.lr / 10:.2g}" if ends_at_zero(train) and view.steps else ""
+    commands = (f"sample {name}", f"watch {name} --log", f"resume {name} --steps {2 * view.steps or _FIRST_STEPS}{rate}", "runs")
     say("Next:\n" + "\n".join(f"  memlab {command}" for command in commands) + _how_to_call())
     return 0
 

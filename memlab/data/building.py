@@ -7,7 +7,9 @@ import json
 import math
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +29,7 @@ FORMAT = 3  # raise it whenever the same inputs would give other bytes
 _BATCH_CHARACTERS = 2_000_000  # encoded at once: enough for all cores, little enough for memory
 _SYNC_BATCHES = 50
 _PROGRESS = "progress.json"
+_Item = tuple[int, Document, str]  # number, document, split
 _FIRST_HELD_OUT = 4  # the first held-out document is among so many, so that a handful of texts has one too
 
 
@@ -68,18 +71,19 @@ class Build:
     def __init__(self, path: Path, recipe: Recipe, source: ModuleType, options: Any, progress: Progress) -> None:
         self.path, self.recipe, self.source, self.options, self.progress = path, recipe, source, options, progress
         self.aside = path.with_name(f"{path.name}.building")
-        self.total: int | None = None
+        self.total: int | None = source.count(options) if hasattr(source, "count") else None
 
     def run(self) -> None:
         with explained(self.aside, "making"):
             self.aside.mkdir(parents=True, exist_ok=True)
         tokenizer = self._tokenizer()
-        dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.uint32)
+        vocab_size = max(tokenizer.get_vocab().values()) + 1  # some published ones leave numbers out
+        dtype = np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
         splits = self._tokenise(tokenizer, dtype)
         self._check(splits)
         meta = {
             **asdict(self.recipe),
-            "vocab_size": len(tokenizer),
+            "vocab_size": vocab_size,
             "dtype": dtype.name,
             "splits": splits,
             "content": self._content(splits),
@@ -90,7 +94,7 @@ class Build:
         os.rename(self.aside, self.path)
         sync_directory(self.path.parent)
 
-    def _documents(self) -> Iterator[tuple[int, Document, str]]:
+    def _documents(self) -> Iterator[_Item]:
         """Every document with its number and its split."""
         for number, document in enumerate(self.source.documents(self.options)):
             yield number, document, document.split or split_of(number, self.recipe.validation, self.recipe.seed)
@@ -110,10 +114,10 @@ class Build:
 
     def _training_documents(self) -> Iterator[Document]:
         number = -1
-        self.progress("reading the source", 0, None, "documents")
+        self.progress("reading the source", 0, self.total, "documents")
         for number, document, split in self._documents():
             if number % 1000 == 0:
-                self.progress("reading the source", number, None, "documents")
+                self.progress("reading the source", number, self.total, "documents")
             if split == "train":
                 yield document
         self.total = number + 1
@@ -123,10 +127,8 @@ class Build:
         encode.encode_special_tokens = True  # text that spells a special token is text
         with contextlib.closing(_SplitWriter(self.aside, dtype)) as writer:
             todo = (item for item in self._documents() if item[0] >= writer.n_consumed)
-            for count, batch in enumerate(_batches(todo), start=1):
-                texts = [document.text for _, document, _ in batch]
-                ids = [[*encoding.ids, end] for encoding in encode.encode_batch_fast(texts, add_special_tokens=False)]
-                writer.add(batch, ids)
+            for count, (batch, rows) in enumerate(_encoded(_batches(todo), encode, end, dtype), start=1):
+                writer.add(batch, rows)
                 self.progress("tokenising", writer.n_consumed, self.total, "documents")
                 if count % _SYNC_BATCHES == 0:
                     writer.sync()
@@ -169,13 +171,13 @@ class _SplitWriter:
         for split, lengths in done["splits"].items():
             self._open(split, tuple(lengths["tokens"]), tuple(lengths["names"]), lengths["characters"])
 
-    def add(self, batch: list[tuple[int, Document, str]], ids: list[list[int]]) -> None:
+    def add(self, batch: list[_Item], ids: list[np.ndarray]) -> None:
         for split in dict.fromkeys(split for _, _, split in batch):
             if split not in self._splits:
                 self._open(split, (0, 0), (0, 0), 0)
             chosen = [(document, row) for (_, document, of), row in zip(batch, ids, strict=True) if of == split and len(row) > 1]
             tokens, names = self._splits[split]
-            tokens.extend(np.asarray(row, self.dtype) for _, row in chosen)
+            tokens.extend(row for _, row in chosen)
             names.extend(np.frombuffer(document.name.encode(errors="replace"), np.uint8) for document, _ in chosen)
             self._characters[split] += sum(len(document.text) for document, _ in chosen)
         self.n_consumed = batch[-1][0] + 1
@@ -231,7 +233,7 @@ def _held_out(block: int, share: Fraction, seed: int) -> int:
     return first + int(mix(np.array([block], np.uint64), seed)[0]) % among
 
 
-def _batches(items: Iterable[tuple[int, Document, str]]) -> Iterator[list[tuple[int, Document, str]]]:
+def _batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     """Groups of documents of about `_BATCH_CHARACTERS` characters."""
     batch, characters = [], 0
     for item in items:
@@ -242,3 +244,21 @@ def _batches(items: Iterable[tuple[int, Document, str]]) -> Iterator[list[tuple[
             batch, characters = [], 0
     if batch:
         yield batch
+
+
+def _encoded(batches: Iterable[list[_Item]], tokenizer: Any, end: int, dtype: np.dtype) -> Iterator[tuple[list[_Item], list[np.ndarray]]]:
+    """Each batch with its documents' token ids and `end`. While one is dealt with and more is read, the next is encoded, on all cores."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: deque[tuple[list[_Item], Future]] = deque()
+        for batch in batches:
+            texts = [document.text for _, document, _ in batch]
+            ahead.append((batch, pool.submit(tokenizer.encode_batch_fast, texts, add_special_tokens=False)))
+            if len(ahead) > 1:
+                yield _with_ids(*ahead.popleft(), end, dtype)
+        while ahead:
+            yield _with_ids(*ahead.popleft(), end, dtype)
+
+
+def _with_ids(batch: list[_Item], encodings: Future, end: int, dtype: np.dtype) -> tuple[list[_Item], list[np.ndarray]]:
+    """The encodings are gone afterwards: they take tens of times the memory of the ids."""
+    return batch, [np.array([*encoding.ids, end], dtype) for encoding in encodings.result()]

@@ -65,16 +65,22 @@ class Corpus:
         return self.tokenizer.decode([int(i) for i in ids], clean_up_tokenization_spaces=False)
 
 
-def recipe_of(data: config.Data) -> tuple[Recipe, ModuleType, Any]:
-    """The recipe of the corpus that a configuration asks for, with its source module and that module's checked options."""
+def recipe_of(data: config.Data, progress: Progress = quiet) -> tuple[Recipe, ModuleType, Any]:
+    """The recipe of the corpus that a configuration asks for, with its source module and that module's checked options.
+
+    A source or tokenizer that comes from elsewhere is fetched first.
+    """
     source = registry.load("source", data.source)
     options = config.build_options(source.Options, data.source_options, "data.source_options")
     tokenizer = registry.load("tokenizer", data.tokenizer)
     tokenizer_options = config.build_options(tokenizer.Options, data.tokenizer_options, "data.tokenizer_options")
+    fingerprints = [tokenizer.fingerprint(tokenizer_options)] if hasattr(tokenizer, "fingerprint") else []
+    if hasattr(source, "fetch"):
+        source.fetch(options, progress)
     recipe = Recipe(
         source=data.source,
         source_options=asdict(options),
-        fingerprint=source.fingerprint(options),
+        fingerprint="+".join([source.fingerprint(options), *fingerprints]),
         tokenizer=data.tokenizer,
         tokenizer_options=asdict(tokenizer_options),
         validation=data.validation,
@@ -85,7 +91,7 @@ def recipe_of(data: config.Data) -> tuple[Recipe, ModuleType, Any]:
 
 def open_corpus(home: Path, data: config.Data, progress: Progress = quiet) -> Corpus:
     """The corpus that `data` asks for, built first if this home does not have it. One process builds, others wait for it."""
-    recipe, source, options = recipe_of(data)
+    recipe, source, options = recipe_of(data, progress)
     path = home / "corpora" / recipe.folder
     while not (path / "meta.json").exists():
         with lock(path.with_name(f".{path.name}.lock"), wait=False) as held:

@@ -32,8 +32,8 @@ class RaggedWriter:
             return
         ends = self.n_items + np.cumsum([len(items) for items in arrays], dtype=np.int64)
         with explained(Path(self._values.name), "writing"):
-            self._values.write(np.concatenate(arrays).tobytes())
-            self._ends.write(ends.tobytes())
+            self._values.write(np.concatenate(arrays))
+            self._ends.write(ends)
         self.n_lists += len(arrays)
         self.n_items = int(ends[-1])
 

@@ -34,7 +34,7 @@ def sample(run: RunDir, prompt: str, n_tokens: int, temperature: float, seed: in
     with checkpoints.reading(run.checkpoints, step) as path:
         model = models.load(path).eval()
         tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
-    context = model.config.max_position_embeddings
+    context = getattr(model.config, "max_position_embeddings", run.original().model.context)  # not all models bound it
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     if run.original().data.rows == "documents":
         ids = [tokenizer.bos_token_id, *ids]

@@ -38,12 +38,12 @@ def frame(view: RunView, width: int, height: int, look: Look) -> str:
         title=safe(title(view), width, ascii=look.ascii),
         color=look.color,
         ascii=look.ascii,
-        x_range=_x_range(view, look.axis),
+        x_range=x_range(view, look.axis),
     )
     return "\n".join([plot, *below])
 
 
-def _x_range(view: RunView, axis: Axis) -> tuple[float, float] | None:
+def x_range(view: RunView, axis: Axis) -> tuple[float, float] | None:
     """While a run goes on, up to the next 1, 2 or 5 times a power of ten, so that the picture seldom moves; else what there is."""
     seen = [row[AXES[axis]] for row in (*view.training, *view.evaluations)]
     if not view.is_active or not seen:

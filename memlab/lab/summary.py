@@ -31,6 +31,11 @@ def facts(view: RunView) -> list[tuple[str, str]]:
 
 def _losses(rows: list[Row], evaluations: list[Row], best: Row | None, tokens_per_epoch: int) -> list[tuple[str, str]]:
     first, last, end = evaluations[0], evaluations[-1], rows[-1]
+    if not end["step"]:
+        return [
+            ("training loss", f"{loss_words(last['train_loss'])} (nats per token, on fixed rows)"),
+            ("validation loss", loss_words(last["validation_loss"])),
+        ]
     seen = f"{count(end['step'])} steps, {short(end['tokens'])} tokens, {decimal(end['tokens'] / tokens_per_epoch)} epochs"
     when = "at the end" if last["step"] == end["step"] else f"at step {count(last['step'])}, last evaluated"
     at_best = f"{loss_words(best['validation_loss'])} at best (step {count(best['step'])}), " if best else ""
@@ -53,6 +58,8 @@ def verdict(view: RunView) -> str:
     """One honest sentence on what the two curves say; what they cannot say is left out."""
     measured = [row for row in view.evaluations if row["train_loss"] is not None and row["validation_loss"] is not None]
     best = view.best()
+    if view.status == "finished" and not view.steps:
+        return "Nothing was trained: these are the losses of the model as it begins."
     if len(measured) < 2 or best is None:
         return "Too few evaluations to say anything yet."
     last = measured[-1]

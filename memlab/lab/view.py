@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,16 +15,23 @@ AXES: dict[str, str] = {"steps": "step", "tokens": "tokens", "seconds": "seconds
 
 
 class RunView:
-    """Follows one run directory. `poll()` reads what is new; everything else answers from what was read."""
+    """Follows one run directory. `poll()` reads what is new; everything else answers from what was read.
 
-    def __init__(self, run: RunDir) -> None:
+    With kinds, events of these kinds suffice, and others may be missing. With `log=False` the first events are left to the first `poll()`.
+    """
+
+    def __init__(self, run: RunDir, kinds: Collection[str] | None = None, log: bool = True) -> None:
         self.run = run
         self.rows: list[events.Row] = []
         self.state: state.State | None = None
         self.status: state.Status = "starting"
         self.provenance: dict[str, Any] = {}
-        self._follower = events.Follower(run.events_path)
-        self.poll()
+        self._follower = events.Follower(run.events_path, kinds)
+        if log:
+            self.poll()
+        else:
+            self.state, self.status = run.standing()
+            self.provenance = _provenance(run)
 
     def poll(self) -> bool:
         """Read what has come since the last call; whether anything has. Raises RunError naming the file where one is corrupt."""
@@ -84,11 +92,11 @@ class RunView:
         """The floors that the trainer has recorded."""
         return [Floor(floor_name(floor["name"]), floor["loss"]) for floor in self.provenance.get("floors", [])]
 
-    def markers(self, axis: Axis = "steps") -> list[Marker]:
-        """Events worth a mark: the best validation loss, resumed, not finite."""
+    def markers(self, axis: Axis = "steps", checkpoints: bool = False) -> list[Marker]:
+        """Events worth a mark: the best validation loss, resumed, not finite, and the checkpoints where they are asked for."""
         key, best = AXES[axis], self.best()
         marks = [Marker(best[key], "best")] if best and best["step"] not in (0, self.evaluations[-1]["step"]) else []
-        names = {"nonfinite": "not finite", "resumed": "resumed"}
+        names = {"nonfinite": "not finite", "resumed": "resumed", **({"checkpoint": "checkpoint"} if checkpoints else {})}
         return marks + [Marker(row[key], names[row["kind"]]) for row in self.rows if row["kind"] in names and row["step"]]
 
     def tokens_per_second(self) -> float | None:
@@ -112,6 +120,8 @@ class RunView:
         """Why the run is not going on, in a sentence; empty where nothing is wrong."""
         if self.status == "failed" and self.state:
             return self.state.error
+        if self.status == "lost" and self.state is None:
+            return f"it was never started; `memlab resume {self.run.name}` starts it"
         if self.status == "lost":
             return (
                 "the trainer is gone without a word (killed, perhaps for memory, or the machine went down); "
@@ -162,6 +172,7 @@ _NUMBERS = {
     "resumed": ("tokens", "seconds"),
     "train": ("tokens", "seconds", "tokens_per_second"),
     "eval": ("tokens", "seconds", "train_confident", "validation_confident"),
+    "checkpoint": ("tokens", "seconds"),
     "nonfinite": ("tokens", "seconds"),
 }
 _LOSSES = {"train": ("loss",), "eval": ("train_loss", "validation_loss")}

@@ -3,9 +3,11 @@
 import math
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from memlab.render.series import Floor, Marker, Series
 from memlab.render.tables import sparkline
 from memlab.render.view import Range, View, fit_view
 
-__all__ = ["Floor", "Marker", "Series", "plot"]
+__all__ = ["Floor", "Marker", "Plot", "Series", "draw", "plot"]
 
 WAITING = "waiting for the first evaluation"
 NOTHING_FINITE = "no finite value yet"
@@ -53,7 +55,28 @@ class _Curve:
         return self.line is not self.y
 
 
-def plot(
+@dataclass(frozen=True)
+class Plot:
+    """A plot as text, and where its data lies: `columns` cells from the column `left` on span x_low to x_high. No columns: no such area."""
+
+    text: str
+    left: int = 0
+    columns: int = 0
+    x_low: float = 0.0
+    x_high: float = 0.0
+
+    def x_at(self, column: int) -> float:
+        """The x in the middle of a column of the text, or of the nearest one that holds data."""
+        share = (min(max(column - self.left, 0), self.columns - 1) + 0.5) / self.columns
+        return self.x_low + share * (self.x_high - self.x_low)
+
+    def column_of(self, x: float) -> int:
+        """The column of the text in which x lies, or the nearest one that holds data."""
+        share = (x - self.x_low) / (self.x_high - self.x_low)
+        return self.left + min(max(int(share * self.columns), 0), self.columns - 1)
+
+
+def draw(
     series: Sequence[Series],
     floors: Sequence[Floor] = (),
     markers: Sequence[Marker] = (),
@@ -69,8 +92,8 @@ def plot(
     ascii: bool = False,  # noqa: A002
     x_range: Range | None = None,
     y_range: Range | None = None,
-) -> str:
-    """A plot as exactly `height` lines, none wider than `width` cells, with 256-colour SGR sequences only if color, 7-bit only if ascii.
+) -> Plot:
+    """A plot of exactly `height` lines, none wider than `width` cells, with 256-colour SGR sequences only if color, 7-bit only if ascii.
 
     Every series keeps the smallest and the largest value of each column. smoothing in [0, 1) is the weight of `scale.smooth` for series
     of training; the raw values stay behind it, faintly, where there is colour. Floors are always in view unless y_range is given.
@@ -78,7 +101,7 @@ def plot(
     From 40 × 12 cells everything fits; in a smaller space labels go first, and in the smallest the curves become one-line sparklines.
     """
     if width < 1 or height < 1:
-        return ""
+        return Plot("")
     signs = ASCII if ascii else UNICODE
     curves = [_curve(one, look, smoothing) for one, look in zip(series, looks(series, signs), strict=True)]
     drawn = [(curve.x, y) for curve in curves for y in (curve.y, curve.line)]
@@ -90,7 +113,7 @@ def plot(
     has_y = y_range is not None or bool(floors) or any(np.isfinite(y).any() for _, y in drawn)
     layout = lay_out(width, height, view, len(rows), bool(title), has_y, fine=not ascii)
     if layout is None:
-        return _sparklines(curves, floors, width, height, ascii)
+        return Plot(_sparklines(curves, floors, width, height, ascii))
     canvas = Canvas(width, height)
     has_x = x_range is not None or any(x.size for x, _ in drawn)
     draw_axes(canvas, layout, view, signs, safe(x_label, width // 2, ascii=ascii), has_x)
@@ -100,7 +123,13 @@ def plot(
     _draw_floors(canvas, layout.area, view, floors, signs)
     _draw_curves(canvas, layout.area, view, curves, faint=color)
     _draw_events(canvas, layout, view, events)
-    return "\n".join(canvas.lines(color))
+    area = layout.area
+    return Plot("\n".join(canvas.lines(color)), area.left, area.width, view.x_low, view.x_high)
+
+
+def plot(series: Sequence[Series], floors: Sequence[Floor] = (), markers: Sequence[Marker] = (), **options: Any) -> str:
+    """The text of `draw`, with its options."""
+    return draw(series, floors, markers, **options).text
 
 
 def _curve(one: Series, look: Look, smoothing: float) -> _Curve:
@@ -180,10 +209,19 @@ def _layers(curves: Sequence[_Curve], faint: bool) -> Iterator[tuple[tuple[NDArr
         yield (one.x, one.line), (one.look.style, one.look.line)
 
 
-def _trace(lines: Sequence[tuple[NDArray, NDArray, str]], width: int, height: int) -> Iterator[tuple[int, int, str, int]]:
+def _trace(lines: Sequence[tuple[NDArray, NDArray, str]], width: int, height: int) -> Iterable[tuple[int, int, str, int]]:
     """The cells (row, column, character, index of the line) that plotext puts the lines in; x and y in [0, 1], NaN interrupts.
 
-    An empty character means braille dots. plotext gets the index as a colour number and it is read back from the escape sequences.
+    An empty character means braille dots.
+    """
+    return _cells(tuple((x.tobytes(), y.tobytes(), character) for x, y, character in lines), width, height)
+
+
+@lru_cache(8)
+def _cells(lines: tuple[tuple[bytes, bytes, str], ...], width: int, height: int) -> tuple[tuple[int, int, str, int], ...]:
+    """As `_trace`, kept for the next picture: plotext takes most of the time, and often only a cursor or a number has moved.
+
+    plotext gets the index as a colour number and it is read back from the escape sequences.
     """
     import plotext
 
@@ -199,16 +237,17 @@ def _trace(lines: Sequence[tuple[NDArray, NDArray, str]], width: int, height: in
         for limit in (plotext.xlim, plotext.ylim):
             limit(0, 1)
         for index, (x, y, character) in enumerate(lines):
-            if np.isfinite(x).any():
-                plotext.plot(x.tolist(), y.tolist(), marker=character or "braille", color=index)
+            across, up = np.frombuffer(x), np.frombuffer(y)
+            if np.isfinite(across).any():
+                plotext.plot(across.tolist(), up.tolist(), marker=character or "braille", color=index)
         picture = plotext.build()
+    cells = []
     for row, line in enumerate(picture.splitlines()):
         column = 0
         for index, text in re.findall(r"(?:\x1b\[38;5;(\d+)m)?([^\x1b]+)(?:\x1b\[0m)?", line):
-            yield from (
-                (row, column + offset, character, int(index)) for offset, character in enumerate(text) if index and character != " "
-            )
+            cells += [(row, column + offset, character, int(index)) for offset, character in enumerate(text) if index and character != " "]
             column += len(text)
+    return tuple(cells)
 
 
 def _draw_marks(canvas: Canvas, area: Area, view: View, one: _Curve) -> None:

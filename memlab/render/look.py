@@ -100,6 +100,21 @@ def looks(series: Sequence[Series], signs: Signs) -> list[Look]:
     return chosen
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """How a run that is drawn over another one is told from it: an index into PALETTE, and the mark of its validation loss."""
+
+    color: int
+    glyph: str
+
+
+def overlay(number: int, ascii: bool = False) -> Overlay:  # noqa: A002
+    """The look of the run with this number: neither colours nor mark of the run that it is drawn over, and no two of 20 alike."""
+    marks = (ASCII if ascii else UNICODE).sparse_marks[1:]
+    colors = len(PALETTE) - 2
+    return Overlay(2 + number % colors, marks[number % len(marks)])  # five colours and four marks: coprime
+
+
 def usable(glyph: str, signs: Signs) -> str:
     """The glyph if it takes one cell and, on a 7-bit terminal, seven bits; else nothing."""
     fits = len(glyph) == 1 == width(glyph) and safe(glyph) == glyph

@@ -58,7 +58,7 @@ def table(
     texts = [[safe(_text(row.get(column.key)), ascii=ascii) for row in rows] for column in columns]
     titles = [safe(column.title or column.key, ascii=ascii) for column in columns]
     natural = [max(map(cells, [title if header else "", *column])) for title, column in zip(titles, texts, strict=True)]
-    widths = _fit(columns, natural, width)
+    widths = fit(columns, natural, width)
     grid = Table(
         box=(_ASCII_RULE if ascii else box.SIMPLE_HEAD) if header else None,
         show_header=header,
@@ -105,8 +105,8 @@ def sparkline(values: ArrayLike, width: int, ascii: bool = False) -> str:  # noq
     return "".join(("x" if ascii else "×") if np.isnan(height) else bars[round(height * (len(bars) - 1))] for height in heights)
 
 
-def _fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[int, int]:
-    """The index and the width of each column that stays."""
+def fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[int, int]:
+    """The index and the width of each column that stays, of columns that would like to be `natural` cells wide."""
     widths = dict(enumerate(natural))
     while True:
         excess = sum(widths.values()) + GAP * (len(widths) - 1) - width

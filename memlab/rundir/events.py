@@ -2,10 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from memlab.errors import RunError
 from memlab.files import explained
 
 Row = dict[str, Any]
@@ -21,23 +22,42 @@ def append(path: Path, row: Row) -> None:
 
 
 class Follower:
-    """Reads a growing event log piece by piece: `poll()` returns the rows that are new since the last call."""
+    """Reads a growing event log piece by piece: `poll()` returns the rows that are new since the last call.
 
-    def __init__(self, path: Path) -> None:
+    With kinds, rows of other kinds are passed over, most of them unparsed; the last one of each call is kept all the same, since it says
+    how far the run is.
+    """
+
+    def __init__(self, path: Path, kinds: Collection[str] | None = None) -> None:
         self.path = path
+        self.kinds = kinds
+        self._words = [kind.encode() for kind in kinds or ()]
         self._offset = 0
 
     def poll(self) -> list[Row]:
-        """New whole rows. An unfinished last line is left for the next call; a line that is not a row is passed over."""
+        """New whole rows. An unfinished last line is left for the next call; a line that is not a row is passed over.
+
+        Raises RunError where the log cannot be read.
+        """
+        rows, last = [], b""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._offset)
-                data = file.read()
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offset += len(line)
+                    last = b"" if self._is_wanted(line) else line
+                    if not last and (row := _parse(line)) is not None:
+                        rows.append(row)
         except FileNotFoundError:
             return []
-        whole, newline, _ = data.rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        return [row for line in whole.split(b"\n") if (row := _parse(line)) is not None]
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be read: {error.strerror or error}") from None
+        return rows + [row for row in (_parse(last),) if row is not None]
+
+    def _is_wanted(self, line: bytes) -> bool:
+        return not self._words or any(word in line for word in self._words)
 
 
 def settle(rows: Iterable[Row]) -> list[Row]:

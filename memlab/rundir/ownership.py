@@ -40,16 +40,14 @@ class Ownership:
         self.run = run
         self.owner = owner
         with lock(run.path / ".lock"):  # the launcher holds it until it has written this process's id
-            self._state = self._checked()
+            self._checked()
         self.attempt = len(run.provenance()["attempts"])
         self._released = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def update(self, **fields: Any) -> None:
         """Replace state.json with these fields changed."""
-        self._checked()
-        self._state = dataclasses.replace(self._state, **fields)
-        state.write(self.run.state_path, self._state)
+        state.write(self.run.state_path, dataclasses.replace(self._checked(), **fields))
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append a row to the event log."""
@@ -60,6 +58,11 @@ class Ownership:
         """Add to provenance.json."""
         self._checked()
         write_json(self.run.provenance_path, {**self.run.provenance(), **fields})
+
+    def end(self, status: state.Status, error: str = "") -> None:
+        """The last word."""
+        self.release()
+        self.update(status=status, error=error, work=None)
 
     def release(self) -> None:
         """Stop the heartbeat."""
@@ -76,6 +79,31 @@ class Ownership:
             with contextlib.suppress(OSError, RunError):  # the disk's passing trouble, or another's directory: the next write says it
                 self._checked()
                 state.touch(self.run.state_path)
+
+
+class Membership:
+    """The part of one of several processes of a trainer that does not lead: it writes nothing, except for why it failed."""
+
+    attempt = 0
+
+    def __init__(self, run: RunDir, owner: str) -> None:
+        self.run = run
+        self.owner = owner
+
+    def update(self, **fields: Any) -> None:
+        pass
+
+    def event(self, kind: str, **fields: Any) -> None:
+        pass
+
+    def provenance(self, **fields: Any) -> None:
+        pass
+
+    def end(self, status: state.Status, error: str = "") -> None:
+        """Say why this process failed, unless another has ended the run already: the first reason is the one that counts."""
+        now = self.run.state()
+        if status == "failed" and now and now.owner == self.owner and now.status in state.ACTIVE:
+            state.write(self.run.state_path, dataclasses.replace(now, status=status, error=error, work=None))
 
 
 def _taken(run: RunDir) -> RunError:

@@ -10,25 +10,24 @@ import numpy as np
 import psutil
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from memlab.config import Train
 from memlab.errors import ConfigError
 
 _PROBE_SECONDS = 0.05
 _COMPILE_FROM_STEPS = 2000
-_SHORT_CONTEXT = 128
 
 
 @dataclass(frozen=True)
 class Compute:
-    """`precision` bf16 is autocast over fp32 weights. `device_name` is what the machine calls it."""
+    """`precision` bf16 is autocast over fp32 weights. `device_name` is what the machine calls it. `chunked`: logits come in pieces."""
 
     device: str
     device_name: str
     precision: str
     threads: int
     compile: bool
+    chunked: bool = False
 
     def autocast(self):
         """The context of every forward pass."""
@@ -55,18 +54,22 @@ def with_compilation(compute: Compute, train: Train, steps: int) -> Compute:
     return replace(compute, compile=train.compile == "on" or (train.compile == "auto" and pays))
 
 
+def would_not_fit(compute: Compute, n_bytes: int) -> bool:
+    """Whether something would fill more than half of the memory that is free."""
+    on_cuda = compute.device.startswith("cuda")
+    free = torch.cuda.mem_get_info(compute.device)[0] if on_cuda else psutil.virtual_memory().available
+    return n_bytes > free / 2
+
+
+def for_process(compute: Compute, local_rank: int) -> Compute:
+    """What the first process of a run has decided, for process `local_rank` of a machine: each has a GPU of its own."""
+    return replace(compute, device=f"cuda:{local_rank}") if compute.device.startswith("cuda") and local_rank else compute
+
+
 def apply(compute: Compute) -> None:
     """Set this process up as decided."""
     torch.set_num_threads(compute.threads)
     torch.set_float32_matmul_precision("high" if compute.device.startswith("cuda") else "highest")  # TF32 on CUDA
-
-
-def choose_attention(model: PreTrainedModel, compute: Compute, context: int) -> None:
-    """Attention as plain matrix products on a CPU at short contexts: steps are a sixth faster so at 64 and 128 tokens. Else one kernel."""
-    if model.config.model_type.startswith("memlab-"):  # families of our own call the kernel themselves
-        return
-    short = compute.device == "cpu" and context <= _SHORT_CONTEXT
-    model.set_attn_implementation("eager" if short else "sdpa")
 
 
 def choose_device(name: str) -> torch.device:

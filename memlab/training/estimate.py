@@ -1,24 +1,20 @@
-"""What a run will take on this device, measured on its own first steps in a process of its own.
+"""What a run takes on this device, measured on its own first steps. Importing this module loads no torch."""
 
-`python -m memlab.training.estimate` reads an experiment as a line of JSON from standard input and writes lines of JSON: work in progress,
-then one line with the plan. It runs apart so that its peak memory is that of the trainer, and so that callers need no torch.
-"""
-
-import json
-import os
+import contextlib
+import gc
 import statistics
-import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from memlab import config
-from memlab.training import allocator
-from memlab.training.failure import explain
+from memlab.data.building import Progress, quiet
 
 _PROBE_SECONDS = 3.0
+_MEASURING = ("measuring a few steps on this device", 0, None, "")
+_BYTES_PER_PARAMETER = 16  # weight, gradient and AdamW's two averages, 4 bytes each
 _WARM_UP_STEPS = 2
 
 
@@ -58,36 +54,78 @@ def saved_steps(train: config.Train, steps: int) -> list[int]:
     return [step for step in range(steps + 1) if checkpoints.is_due(step, train.checkpoint_every) or step == steps]
 
 
-def measure(experiment: config.Experiment, data: Any, compute: Any) -> Costs:
-    """Time the first steps of a fresh model on the run's own rows, one evaluation and one checkpoint."""
+def least_memory(n_params_total: int) -> int:
+    """Bytes without which no step can be done: weights, gradients and AdamW's state; what a step computes comes on top."""
+    return _BYTES_PER_PARAMETER * n_params_total
+
+
+def measure(experiment: config.Experiment, data: Any, compute: Any, progress: Progress = quiet) -> Costs:
+    """Time the first steps of a fresh model on the run's own rows, an evaluation and a checkpoint, in one process.
+
+    Of a step that is computed in parts one part is timed, and counted as often. `progress` is told before each and may raise, to stop.
+    """
     from memlab import models
     from memlab.training import device
+    from memlab.training.attention import choose_attention
     from memlab.training.evaluate import evaluate, fixed_rows
     from memlab.training.loop import make_optimizer
 
     train = experiment.train
     model = models.build(experiment.model, data.corpus.vocab_size).to(compute.device).train()
-    device.choose_attention(model, compute, experiment.model.context)
+    compute = replace(compute, chunked=needs_chunks(model, experiment, compute))
+    choose_attention(model, compute, experiment.model.context)
     optimizer = make_optimizer(model, train, compute.device)
-    step_seconds = _time_steps(model, optimizer, experiment, data, compute)
+    parts = train.parts_of_each(train.devices * train.nodes)
+    rows_of_part = max(1, train.batch // (parts * train.devices * train.nodes))
+    part = replace(train, batch=rows_of_part, accumulate=1, devices=1, nodes=1)
+    step_seconds = parts * _time_steps(model, optimizer, part, data, compute, progress)
     started = time.perf_counter()
-    indices = fixed_rows(data.validation, min(train.eval_rows, 4 * train.batch))
-    evaluate(model, data.validation, indices, compute, train.batch // train.accumulate)
+    indices = fixed_rows(data.validation, min(train.eval_rows, 4 * rows_of_part))
+    evaluate(model, data.validation, indices, compute, rows_of_part, between=lambda: progress(*_MEASURING))
     rows = sum(len(fixed_rows(part, train.eval_rows)) for part in (data.train, data.validation))
     evaluation_seconds = (time.perf_counter() - started) * rows / len(indices)
+    progress(*_MEASURING)
     checkpoint = _time_checkpoint(model, optimizer, data)
     return Costs(step_seconds, evaluation_seconds, *checkpoint, device.peak_memory(compute.device))
 
 
-def _time_steps(model: Any, optimizer: Any, experiment: config.Experiment, data: Any, compute: Any) -> float:
+def needs_chunks(model: Any, experiment: config.Experiment, compute: Any) -> bool:
+    """Whether the logits of one part of a batch would not fit whole, and can be had in pieces."""
+    from memlab import models
+    from memlab.training import device
+    from memlab.training.losses import bytes_of_logits
+
+    train = experiment.train
+    logits = bytes_of_logits(train.batch // train.accumulate, experiment.model.context, model.config.vocab_size)
+    return device.would_not_fit(compute, logits) and models.has_plain_output(model)
+
+
+def forget_peak_memory(device_name: str) -> None:
+    """Let `device.peak_memory` count from now on, where the system can do that: for a process that measures more than once."""
+    import torch
+
+    from memlab.training import allocator
+
+    gc.collect()
+    allocator.return_freed_memory()
+    if device_name.startswith("cuda"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device_name)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # Linux: resets the peak of the resident memory
+
+
+def _time_steps(model: Any, optimizer: Any, train: config.Train, data: Any, compute: Any, progress: Progress) -> float:
     from memlab.data import batches
     from memlab.training.loop import train_step
+    from memlab.training.losses import TokenLosses
 
-    train, seconds = experiment.train, []
+    losses, seconds = TokenLosses(model, compute.chunked), []
     while len(seconds) < _WARM_UP_STEPS + 1 or sum(seconds) < _PROBE_SECONDS:
+        progress(*_MEASURING)
         started = time.perf_counter()
         inputs, targets = data.train.take(batches.rows(train.seed, len(seconds), train.batch, len(data.train), data.order))
-        loss, _ = train_step(model, optimizer, inputs, targets, train, compute)
+        loss, _ = train_step(losses, optimizer, inputs, targets, train, compute)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[_WARM_UP_STEPS:])
@@ -104,71 +142,3 @@ def _time_checkpoint(model: Any, optimizer: Any, data: Any) -> tuple[float, int,
         sizes = {path.name: path.stat().st_size for path in checkpoints.path_of(Path(folder), 0).iterdir()}
     of_optimizer = sizes.pop(checkpoints.OPTIMIZER)
     return seconds, sum(sizes.values()), of_optimizer
-
-
-def plan(experiment: config.Experiment, home: Path, progress: Any) -> dict[str, Any]:
-    """Everything that can be said before the first step: N, D, steps, epochs, floors, time, memory, disk."""
-    from memlab import models
-    from memlab.data.corpus import open_corpus
-    from memlab.data.rows import open_rows
-    from memlab.training import device, floors
-    from memlab.training.evaluate import fixed_rows
-    from memlab.training.schedule import steps_of_budget
-
-    train = experiment.train
-    data = open_rows(open_corpus(home, experiment.data, progress), experiment.data, experiment.model.context)
-    n_params, total = models.count_without_weights(experiment.model, data.corpus.vocab_size)
-    progress("measuring a few steps on this device", 0, None, "")
-    load = os.getloadavg()[0]
-    compute = device.decide(train, models.size_of(experiment.model)["n_embd"])
-    device.apply(compute)
-    costs = measure(experiment, data, compute)
-    steps = steps_of_budget(train, data.train.tokens_per_row, data.train.n_predicted, costs.seconds_per_step(train))
-    return {
-        "n_params": n_params,
-        "n_params_total": total,
-        "n_tokens": data.selection.n_tokens,
-        "available_tokens": data.selection.available,
-        "vocab_size": data.corpus.vocab_size,
-        "rows": len(data.train),
-        "steps": steps,
-        "tokens_seen": round(steps * train.batch * data.train.tokens_per_row),
-        "epochs": steps * train.batch * data.train.tokens_per_row / data.train.n_predicted,
-        "floors": floors.floors_of(experiment.data, data, fixed_rows(data.validation, train.eval_rows)),
-        "compute": asdict(device.with_compilation(compute, train, steps)),
-        "costs": asdict(costs),
-        "seconds": costs.seconds_of(train, steps),
-        "load": load,
-        "disk_bytes": costs.disk_of(train, steps),
-    }
-
-
-def main() -> int:
-    """Exit status 2 with one line on standard error where the request is wrong."""
-    from memlab.errors import MemlabError
-    from memlab.home import find_home
-
-    experiment = config.from_dict(json.loads(sys.stdin.readline()))
-    if experiment.train.allocator == "auto":
-        allocator.keep_freed_memory()
-
-    def progress(doing: str, done: int, total: int | None, unit: str) -> None:
-        print(json.dumps({"work": {"doing": doing, "done": done, "total": total, "unit": unit}}), flush=True)
-
-    progress("loading torch", 0, None, "")
-    try:
-        print(json.dumps({"plan": plan(experiment, find_home(), progress)}), flush=True)
-    except MemlabError as error:
-        known = error
-    except Exception as error:
-        known = explain(error, experiment)
-        if known is None:
-            raise
-    else:
-        return 0
-    print(known, file=sys.stderr)
-    return known.exit_status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from memlab.data.rows import IGNORED, Rows
 from memlab.training.device import Compute
+from memlab.training.losses import TokenLosses
+from memlab.training.world import ALONE, World
 
 CONFIDENT = 0.9
 
@@ -29,37 +30,41 @@ def fixed_rows(rows: Rows, count: int) -> np.ndarray:
     return np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64))
 
 
-def token_losses(model: PreTrainedModel, inputs: Tensor, targets: Tensor) -> Tensor:
-    """-ln p of each target given its true prefix, 0 where it is padding. inputs, targets (B, T) -> (B, T) float32."""
-    logits = model(input_ids=inputs).logits  # (B, T, V)
-    losses = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none")
-    return losses.view_as(targets)
-
-
 @torch.inference_mode()
 def evaluate(
-    model: PreTrainedModel, rows: Rows, indices: np.ndarray, compute: Compute, batch: int, between: Callable[[], None] = lambda: None
+    model: PreTrainedModel,
+    rows: Rows,
+    indices: np.ndarray,
+    compute: Compute,
+    batch: int,
+    between: Callable[[], None] = lambda: None,
+    world: World = ALONE,
 ) -> Evaluation:
-    """The mean loss over the rows at `indices`. `between` is called before each batch and may raise, to stop in the middle."""
+    """The mean loss over the rows at `indices`, of which each process takes its share of every batch.
+
+    `between` is called before each batch and may raise, to stop in the middle.
+    """
     was_training = model.training
     model.eval()
+    sums = torch.zeros(3, dtype=torch.float64)
     try:
-        return _evaluate(model, rows, indices, compute, batch, between)
+        for start in range(0, len(indices), batch):
+            between()
+            chosen = indices[start : start + batch]
+            mine = chosen[world.part(len(chosen))]
+            if len(mine):
+                sums += _sums(model, *rows.take(mine), compute)
     finally:
         model.train(was_training)
+    loss, confident, count = world.total(sums).tolist()
+    return Evaluation(loss / count, confident / count)
 
 
-def _evaluate(
-    model: PreTrainedModel, rows: Rows, indices: np.ndarray, compute: Compute, batch: int, between: Callable[[], None]
-) -> Evaluation:
-    total, confident, count = 0.0, 0, 0
-    for start in range(0, len(indices), batch):
-        between()
-        inputs, targets = (compute.tensor(part) for part in rows.take(indices[start : start + batch]))
-        with compute.autocast():
-            losses = token_losses(model, inputs, targets)
-        predicted = losses[targets != IGNORED].cpu()  # MPS has no float64
-        total += predicted.double().sum().item()
-        confident += int((predicted < -math.log(CONFIDENT)).sum())
-        count += predicted.numel()
-    return Evaluation(total / count, confident / count)
+def _sums(model: PreTrainedModel, inputs: np.ndarray, targets: np.ndarray, compute: Compute) -> Tensor:
+    """The loss, the confident ones and the number of the predicted tokens of some rows."""
+    wanted = compute.tensor(targets)
+    with compute.autocast():
+        losses = TokenLosses(model, compute.chunked)(compute.tensor(inputs), wanted)
+    predicted = losses[wanted != IGNORED].cpu()  # MPS has no float64
+    confident = (predicted < -math.log(CONFIDENT)).sum()
+    return torch.stack([predicted.double().sum(), confident.double(), torch.tensor(float(predicted.numel()), dtype=torch.float64)])

@@ -24,11 +24,16 @@ _FIXED = ("train.batch", "train.seed")  # the data order is a function of them
 _BUDGETS = {f"train.{name}" for name in config.BUDGETS}
 
 
-def start(path: Path, home: Path, toml: str, experiment: config.Experiment) -> RunDir:
-    """Make a new run directory and start its trainer."""
+def make(path: Path, toml: str, experiment: config.Experiment) -> RunDir:
+    """Make a new run directory."""
     with explained(path.parent, "making"):
         path.parent.mkdir(parents=True, exist_ok=True)
-    run = create(path, toml, experiment)
+    return create(path, toml, experiment)
+
+
+def start(path: Path, home: Path, toml: str, experiment: config.Experiment) -> RunDir:
+    """Make a new run directory and start its trainer."""
+    run = make(path, toml, experiment)
     _spawn(run, home, {})
     return run
 
@@ -126,7 +131,7 @@ def _check_budget(run: RunDir, train: config.Train, done: int) -> None:
     steps = steps_of_budget(train, data["tokens_per_row"], data["tokens_per_epoch"], None)
     if steps <= done:
         raise UsageError(f"the budget would be {steps:,} steps, but run '{run.name}' has already done {done:,}; give more")
-    decay_steps = train.decay_steps or decided["decay_steps"]
+    decay_steps = train.decay_steps or decided["decay_steps"] or steps  # 0: nothing was planned so far
     if steps > decay_steps and ends_at_zero(train):
         raise UsageError(
             f"the learning rate of run '{run.name}' decays to 0 at step {decay_steps:,}, so steps beyond it would change nothing; "

@@ -1,5 +1,6 @@
 """The training loop: steps, evaluations and checkpoints, each at its place, stoppable between any two of them."""
 
+import contextlib
 import itertools
 import math
 import time
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 from transformers import PreTrainedModel
@@ -18,14 +20,16 @@ from memlab.config import Train
 from memlab.data import batches
 from memlab.data.rows import IGNORED, RunData
 from memlab.errors import TrainingError
-from memlab.rundir.ownership import Ownership
+from memlab.rundir.ownership import Membership, Ownership
 from memlab.training import checkpoints
 from memlab.training.checkpoints import Progress
-from memlab.training.compilation import compile_model
+from memlab.training.compilation import compile_losses
 from memlab.training.device import Compute
-from memlab.training.evaluate import evaluate, fixed_rows, token_losses
+from memlab.training.evaluate import evaluate, fixed_rows
+from memlab.training.losses import TokenLosses
 from memlab.training.schedule import learning_rate
 from memlab.training.stopping import StopRequested
+from memlab.training.world import ALONE, World
 
 _REPORT_SECONDS = 2.0  # between two reports of a long evaluation
 
@@ -50,21 +54,26 @@ def make_optimizer(model: PreTrainedModel, train: Train, device: str) -> AdamW:
 
 
 def train_step(
-    model: PreTrainedModel, optimizer: AdamW, inputs: np.ndarray, targets: np.ndarray, train: Train, compute: Compute
+    losses: nn.Module, optimizer: AdamW, inputs: np.ndarray, targets: np.ndarray, train: Train, compute: Compute, world: World = ALONE
 ) -> tuple[Tensor, Tensor]:
-    """One step on rows (B, T), in `train.accumulate` parts: its loss and the norm of its gradient, both left on the device.
+    """One step on rows (B, T): this process's share of its loss and the norm of its gradient, both left on the device.
 
-    The loss is normalised by the predicted tokens of the whole batch, so that the parts add up to it.
+    `losses` is TokenLosses, compiled or distributed or not. Each process takes its share of the rows, in its share of
+    `train.accumulate` parts. The loss is normalised by the predicted tokens of the whole batch, so that parts and processes add up to it.
     """
     n_predicted = int((targets != IGNORED).sum())
     loss = torch.zeros((), device=compute.device)
-    for part in np.array_split(np.arange(len(inputs)), train.accumulate):
+    mine = np.arange(len(inputs))[world.part(len(inputs))]
+    parts = train.parts_of_each(world.size)
+    for number, part in enumerate(np.array_split(mine, parts), start=1):
         ids, wanted = compute.tensor(inputs[part]), compute.tensor(targets[part])
-        with compute.autocast():
-            share = token_losses(model, ids, wanted).sum() / n_predicted
-        share.backward()
+        more = world.size > 1 and number < parts
+        with losses.no_sync() if more else contextlib.nullcontext():
+            with compute.autocast():
+                share = losses(ids, wanted).sum() / n_predicted
+            (share * world.size).backward()  # the gradients of all processes are averaged
         loss += share.detach()
-    norm = clip_grad_norm_(model.parameters(), train.clip or math.inf)
+    norm = clip_grad_norm_(losses.parameters(), train.clip or math.inf)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss, norm
@@ -81,16 +90,18 @@ class Trainer:
         train: Train,
         plan: Plan,
         compute: Compute,
-        own: Ownership,
+        own: Ownership | Membership,
         progress: Progress,
         check_stop: Callable[[], None] = lambda: None,
+        world: World = ALONE,
     ) -> None:
         self.model, self.optimizer, self.data, self.train = model, optimizer, data, train
         self.plan, self.compute, self.own, self.progress, self.check_stop = plan, compute, own, progress, check_stop
+        self.world = world
         self.folder = own.run.checkpoints
-        self._forward = model
+        self._losses: nn.Module = TokenLosses(model, compute.chunked)
         self._tensors: list[tuple[Tensor, Tensor]] = []  # loss and gradient norm of the steps since the last look
-        rows = own.run.events()
+        rows = world.share(own.run.events)
         self._recorded = {(row["kind"], row["step"]) for row in rows}
         losses = [(row["validation_loss"], row["step"]) for row in rows if row["kind"] == "eval" and row["validation_loss"] is not None]
         self._best = min(losses, default=(math.inf, -1))
@@ -103,6 +114,9 @@ class Trainer:
         try:
             if self.compute.compile:
                 self._compile()
+            if self.world.size > 1:
+                self._losses = DistributedDataParallel(self._losses, gradient_as_bucket_view=True)
+                self._losses.broadcast_buffers = False  # they are constants
             while True:
                 self._evaluate_if_due()
                 self._save_if_due()
@@ -120,8 +134,8 @@ class Trainer:
     def _compile(self) -> None:
         """Compile the forward pass of training on the next rows; where that fails, an event says why, and training goes on without."""
         inputs, targets = self._rows()
-        part = slice(self.train.batch // self.train.accumulate)
-        self._forward, failure = compile_model(self.model, inputs[part], targets[part], self.compute)
+        part = slice(self._rows_at_once())
+        self._losses, failure = compile_losses(self._losses, inputs[part], targets[part], self.compute)
         if failure:
             self._record("not compiled", why=failure)
 
@@ -134,10 +148,10 @@ class Trainer:
         started = time.perf_counter()
         step, train = self.progress.step, self.train
         inputs, targets = self._rows()
-        torch.manual_seed(_dropout_seed(train.seed, step))
+        torch.manual_seed(_dropout_seed(train.seed, step, self.world.rank))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, train, self.plan.decay_steps)
-        self._tensors.append(train_step(self._forward, self.optimizer, inputs, targets, train, self.compute))
+        self._tensors.append(train_step(self._losses, self.optimizer, inputs, targets, train, self.compute, self.world))
         n_predicted = int((targets != IGNORED).sum())
         self.progress.step += 1
         self.progress.tokens += n_predicted
@@ -167,7 +181,8 @@ class Trainer:
         if not self._tensors:
             return [math.nan]
         started = time.perf_counter()
-        losses, norms = (torch.stack(column).tolist() for column in zip(*self._tensors, strict=True))
+        shares, norms = (torch.stack(column) for column in zip(*self._tensors, strict=True))
+        losses, norms = self.world.total(shares).tolist(), norms.tolist()
         self._stepping_seconds += time.perf_counter() - started  # on CUDA the host waits for the steps here
         first = self.progress.step - len(losses)
         self._tensors = []
@@ -184,7 +199,8 @@ class Trainer:
         good = max((earlier for earlier in checkpoints.resumable(self.folder) if earlier < step), default=None)
         if good is None:
             raise TrainingError(f"the {what} is not finite after {step:,} steps, and no earlier checkpoint can be resumed: start a new run")
-        checkpoints.go_back_to(self.folder, good)
+        if self.world.leads:
+            checkpoints.go_back_to(self.folder, good)
         raise TrainingError(
             f"the {what} is not finite after {step:,} steps; the last good checkpoint is step {good:,}. "
             f"Resume from it with a changed setting, for example: memlab resume {self.own.run.name} --set train.lr={self.train.lr / 3:.2g}"
@@ -196,10 +212,10 @@ class Trainer:
         if not due or ("eval", step) in self._recorded:
             return
         self._look()
-        part = train.batch // train.accumulate
+        part = self._rows_at_once() * self.world.size
         chosen = [(rows, fixed_rows(rows, train.eval_rows)) for rows in (self.data.train, self.data.validation)]
         between = self._progress_of_evaluation(sum(math.ceil(len(indices) / part) for _, indices in chosen))
-        train_rows, held_out = (evaluate(self.model, rows, indices, self.compute, part, between) for rows, indices in chosen)
+        train_rows, held_out = (evaluate(self.model, rows, indices, self.compute, part, between, self.world) for rows, indices in chosen)
         self._record(
             "eval",
             train_loss=train_rows.loss,
@@ -235,6 +251,8 @@ class Trainer:
         self._look()  # all steps up to here were finite
         step = self.progress.step
         self.own.update(step=step, work=None)
+        if not self.world.leads:
+            return
         if not checkpoints.path_of(self.folder, step).exists():
             self.progress.seconds = self._seconds()
             checkpoints.save(self.folder, self.model, self.optimizer, self.data.corpus.tokenizer, self.progress)
@@ -248,9 +266,13 @@ class Trainer:
         self.own.event(kind, step=step, tokens=self.progress.tokens, seconds=self._seconds(), **fields)
         self._recorded.add((kind, step))
 
+    def _rows_at_once(self) -> int:
+        """As many as a process computes on together in training."""
+        return self.train.batch // (self.train.parts_of_each(self.world.size) * self.world.size)
+
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
 
 
-def _dropout_seed(seed: int, step: int) -> int:
-    return int(batches.mix(np.array([step], np.uint64), seed ^ 0xD0)[0] >> np.uint64(1))
+def _dropout_seed(seed: int, step: int, rank: int) -> int:
+    return int(batches.mix(np.array([step], np.uint64), seed ^ 0xD0 ^ rank << 8)[0] >> np.uint64(1))

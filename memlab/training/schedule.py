@@ -26,11 +26,14 @@ def ends_at_zero(train: Train) -> bool:
 
 
 def steps_of_budget(train: Train, tokens_per_row: float, tokens_per_epoch: int, seconds_per_step: float | None) -> int:
-    """The budget in optimiser steps. `seconds_per_step` (measured) is needed for a budget in minutes only."""
+    """The budget in optimiser steps: as many as given, 0 too, and at least 1 for any other budget.
+
+    `seconds_per_step` (measured) is needed for a budget in minutes only.
+    """
     require_budget(train)
-    if train.steps:
+    if train.steps is not None:
         return train.steps
     if train.minutes:
         return max(1, round(train.minutes * 60 / seconds_per_step))
-    n_tokens = train.n_tokens or train.epochs * tokens_per_epoch
+    n_tokens = train.n_tokens if train.n_tokens is not None else train.epochs * tokens_per_epoch
     return max(1, math.ceil(round(n_tokens / (train.batch * tokens_per_row), 6)))  # rounded: whole epochs are whole numbers of steps

@@ -26,12 +26,16 @@ class StopSwitch:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def check(self) -> None:
+        if self.asked():
+            raise StopRequested
+
+    def asked(self) -> bool:
+        """Whether somebody has asked by now."""
         now = time.monotonic()
         if now - self._looked > _LOOK_SECONDS:
             self._looked = now
             self._asked = self._asked or self._path.exists()
-        if self._asked:
-            raise StopRequested
+        return self._asked
 
     def _ask(self, number: int, frame: Any) -> None:
         self._asked = True

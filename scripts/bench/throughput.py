@@ -27,7 +27,9 @@ def memlab_steps(shape: tuple, seconds: float) -> float:
 
     from memlab import config, models
     from memlab.training import device
+    from memlab.training.attention import choose_attention
     from memlab.training.loop import make_optimizer, train_step
+    from memlab.training.losses import TokenLosses
 
     layers, width, context, batch, vocabulary, _ = shape
     train = config.Train(batch=batch)
@@ -35,13 +37,14 @@ def memlab_steps(shape: tuple, seconds: float) -> float:
     torch.manual_seed(0)
     options = {"n_layer": layers, "n_embd": width, "n_head": max(1, width // 64)}
     model = models.build(config.Model(size="micro", context=context, options=options), vocabulary).train()
-    device.choose_attention(model, compute, context)
+    choose_attention(model, compute, context)
     optimizer = make_optimizer(model, train, "cpu")
+    losses = TokenLosses(model)
     rng = np.random.default_rng(0)
 
     def step() -> float:
         block = rng.integers(0, vocabulary, (batch, context + 1))
-        return train_step(model, optimizer, block[:, :-1], block[:, 1:], train, compute)[0].item()
+        return train_step(losses, optimizer, block[:, :-1], block[:, 1:], train, compute)[0].item()
 
     return rate(step, batch * context, seconds)
 

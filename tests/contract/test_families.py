@@ -7,7 +7,7 @@ import torch
 
 from memlab import models, registry
 from memlab.config import Model
-from memlab.errors import UnknownName
+from memlab.errors import ConfigError, UnknownName
 
 V, T = 97, 24
 
@@ -18,9 +18,20 @@ def family(request):
 
 
 @pytest.fixture(scope="module")
-def smallest(family):
+def sizes(family, tmp_path_factory):
+    """The sizes of the family; of one that takes any model, a small saved one."""
+    constants = registry.describe("family", family).constants
+    if "ANY_SIZE" not in constants:
+        return list(constants["SIZES"])
+    folder = tmp_path_factory.mktemp("saved")
+    torch.manual_seed(0)
+    models.build(Model(family="gpt2", size="nano", context=T), V).save_pretrained(folder)
+    return [str(folder)]
+
+
+@pytest.fixture(scope="module")
+def smallest(family, sizes):
     """The size of the family with the fewest parameters."""
-    sizes = registry.describe("family", family).constants["SIZES"]
     chosen = (Model(family=family, size=size, context=T) for size in sizes)
     return min(chosen, key=lambda model: models.count_without_weights(model, V)[1])
 
@@ -40,18 +51,25 @@ def test_it_says_in_one_line_what_it_is(family):
     assert 10 < len(registry.describe("family", family).summary) <= 100
 
 
-def test_sizes_are_literals_with_depth_width_and_heads(family):
-    sizes = registry.describe("family", family).constants["SIZES"]
-    assert sizes
-    for name, size in sizes.items():
-        assert {"n_layer", "n_embd", "n_head"} <= set(size), name
-        assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in size.values()), name
+def test_sizes_are_literals_with_depth_and_width_or_words_for_any(family):
+    constants = registry.describe("family", family).constants
+    assert bool(constants["SIZES"]) != bool(constants.get("ANY_SIZE"))
+    for name, size in constants["SIZES"].items():
+        assert {"n_layer", "n_embd"} <= set(size), name
+        numbers = [item for value in size.values() for item in (value if isinstance(value, tuple) else (value,))]
+        assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers), name
         assert models.size_of(Model(family=family, size=name)) == size
 
 
-def test_a_size_that_it_does_not_have_is_unknown(family):
-    with pytest.raises(UnknownName, match=f"^family '{family}' has no size 'nothing'"):
-        models.size_of(Model(family=family, size="nothing"))
+def test_a_size_that_it_does_not_have_is_named(family, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises((UnknownName, ConfigError), match=r"^(family '\w+' has no size 'nothing'|model\.size is 'nothing')"):
+        models.configure(Model(family=family, size="nothing"), V)
+
+
+def test_an_option_that_it_does_not_have_is_named(family, sizes):
+    with pytest.raises(ConfigError, match=r"model\.options.*nothing"):
+        models.size_of(Model(family=family, size=sizes[0], options={"nothing": 1}))
 
 
 def test_logits_have_a_value_for_every_token_and_place(model, ids):
@@ -70,10 +88,31 @@ def test_hidden_states_are_one_more_than_the_layers(model, ids):
 
 
 def test_the_configuration_answers_to_the_same_names(model, smallest):
-    size = models.size_of(smallest)
-    config = model.config
-    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (size["n_layer"], size["n_embd"], size["n_head"])
-    assert (config.n_embd, config.max_position_embeddings, config.vocab_size) == (size["n_embd"], T, V)
+    size, config = models.size_of(smallest), model.config
+    for ours, theirs in (("n_layer", "num_hidden_layers"), ("n_embd", "hidden_size"), ("n_head", "num_attention_heads")):
+        assert ours not in size or size[ours] == getattr(config, theirs)
+    assert (config.max_position_embeddings, config.vocab_size) == (T, V)
+    assert models.configure(smallest, V).hidden_size == config.hidden_size
+
+
+def test_the_base_model_and_the_output_layer_are_the_model(model, ids):
+    with torch.no_grad():
+        last = model.base_model(input_ids=ids).last_hidden_state
+        whole = model(input_ids=ids, output_hidden_states=True)
+        assert last.shape == (3, T, model.config.hidden_size)
+        assert torch.equal(last, whole.hidden_states[-1])
+        assert torch.equal(model.get_output_embeddings()(last), whole.logits)
+
+
+def test_it_compiles_as_one_graph(smallest, ids):
+    torch.manual_seed(0)
+    model = models.build(smallest, V).train()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    losses = []
+    for forward in (model, compiled):
+        torch.manual_seed(0)
+        losses.append(forward(input_ids=ids).logits.float().logsumexp(-1).sum())
+    torch.testing.assert_close(*losses)
 
 
 def test_no_token_sees_the_ones_after_it(model, ids):
@@ -113,12 +152,12 @@ def test_it_generates(model, ids):
     assert torch.equal(out[:, :4], ids[:, :4])
 
 
-def test_its_parameters_are_counted(family, model, smallest):
-    n_params, total = models.count_parameters(model, family)
-    size = models.size_of(smallest)
+def test_its_parameters_are_counted(model, smallest):
+    n_params, total = models.count_parameters(model)
+    config = model.config
     assert models.count_without_weights(smallest, V) == (n_params, total)
     assert 0 < n_params < total == sum(weight.numel() for weight in model.parameters())
-    assert 0.5 < n_params / (12 * size["n_layer"] * size["n_embd"] ** 2) < 2
+    assert 0.5 < n_params / (12 * config.num_hidden_layers * config.hidden_size**2) < 2
 
 
 def test_every_weight_learns(smallest, ids):

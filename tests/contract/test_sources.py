@@ -5,7 +5,9 @@ import math
 from collections import Counter
 from itertools import islice
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from memlab import config, registry
 
@@ -15,8 +17,11 @@ LOOKED_AT = 3000  # documents
 def options_of(name, folder) -> dict:
     """Options that keep a source small; a source that is not named here is tested with its defaults."""
     (folder / "book.txt").write_text("".join(f"Paragraph {number}, of some length.\n\n" for number in range(40)))
+    parquet.write_table(pyarrow.table({"text": [f"Page {number}." for number in range(40)]}), folder / "train-00000-of-00001.parquet")
     return {
-        "files": {"path": str(folder), "passage_characters": 100},
+        "files": {"path": str(folder / "book.txt"), "passage_characters": 100},
+        "gutenberg": {"data_dir": str(folder)},
+        "openwebtext": {"data_dir": str(folder)},
         "question_formation": {"lines": 300, "validation_lines": 20, "test_lines": 20, "gen_lines": 20},
         "uniform": {"documents": 50, "validation_documents": 10},
     }.get(name, {})

@@ -142,10 +142,12 @@ def outcome(run: RunDir) -> tuple[dict[str, str], list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_environment():
-    """A colour, a size or a home of the developer's has no place here."""
+def _plain_environment(tmp_path_factory):
+    """A colour, a size, keys or a home of the developer's have no place here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LANG", "C.UTF-8")
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("xdg")))
         for name in ("MEMLAB_HOME", "MEMLAB_ASCII", "NO_COLOR", "COLUMNS", "LINES", "PYTHONWARNINGS"):
             patch.delenv(name, raising=False)
         yield

@@ -52,7 +52,8 @@ def call(lab, monkeypatch, capsys):
         ("train TINY --set train.lrr=1", "no setting 'train.lrr'; did you mean 'train.lr'?"),
         ("train TINY --set data.source_options.lenght=1", "no setting 'data.source_options.lenght'; did you mean"),
         ("train TINY --set train.steps=many", "train.steps is 'many'; it must be a whole number"),
-        ("train TINY --set train.steps=0", "the budget is missing: give one of train.steps"),
+        ("train TINY --set train.steps=-1", "train.steps is -1; it must be at least 0"),
+        ("train TINY --set train.epochs=0", "train.epochs is 0; it must be above 0"),
         ("train TINY --fraction 0", "fraction is '0'; it must lie in (0, 1]"),
         ("train TINY --fraction 2", "fraction is '2'; it must lie in (0, 1]"),
         ("train TINY --fraction abc", "fraction is 'abc'; write a percentage such as 0.1%"),
@@ -207,7 +208,7 @@ def test_a_text_from_standard_input_is_trained_on(lab):
 
 @pytest.mark.parametrize(("given", "share"), [("50%", 0.5), ("0.1 %", 0.001), ("0.25", 0.25), ("1", 1.0), ("all", 1.0)])
 def test_every_form_of_a_fraction_means_a_share(lab, given, share):
-    experiment, text = resolve(lab.home, lab.toml("")[0], given, None, None, None, None)
+    experiment, text = resolve(lab.home, lab.toml("")[0], None, {"data.fraction": config.parse_fraction(given)})
     assert experiment.data.fraction == pytest.approx(share)
     assert text == TINY
 
@@ -218,10 +219,10 @@ def test_relative_paths_are_settled_where_they_are_given(lab, tmp_path, monkeypa
         (tmp_path / name).touch()
     for given, settled in (("book.txt", str(tmp_path / "book.txt")), ('["a", "b"]', [str(tmp_path / "a"), str(tmp_path / "b")])):
         settings = ["data.source=files", f"data.source_options.path={given}"]
-        experiment, _ = resolve(lab.home, "demo", "all", None, None, None, settings)
+        experiment, _ = resolve(lab.home, "demo", settings, {})
         assert experiment.data.source_options["path"] == settled
     with pytest.raises(UsageError, match=r"data\.source_options\.path is '.*/c', which does not exist"):
-        resolve(lab.home, "demo", "all", None, None, None, ["data.source=files", "data.source_options.path=c"])
+        resolve(lab.home, "demo", ["data.source=files", "data.source_options.path=c"], {})
 
 
 @SLOW
@@ -240,7 +241,7 @@ def test_sample_gives_a_memorised_passage_back(memorised, call):
 def estimate(lab) -> dict:
     """What `presets NAME --json` says of the tiny run."""
     done = lab.memlab("presets", lab.toml("")[0], "--json")
-    assert (done.returncode, done.stderr) == (0, "loading torch …\nmeasuring a few steps on this device …\n")
+    assert (done.returncode, done.stderr) == (0, "loading torch …\nmeasuring a few steps on this device …\ncounting floors …\n")
     return json.loads(done.stdout)
 
 
@@ -268,8 +269,10 @@ def test_presets_name_prints_what_is_changed_and_what_it_takes(lab, call, estima
     assert known["train.steps"] == "120"
     assert "train.weight_decay" not in known, "it is as by default"
     known = {line[:22].strip(): line[22:] for line in out.splitlines()}
-    assert known["D"] == "144 tokens, 100 % of 144"
-    assert known["budget"] == "120 steps, 17.3k tokens, 120 epochs"
+    assert known["D"] == "144 tokens, 100 %  of 144 in the training part"
+    assert known["data"] == "640 bits  the source's own entropy, 40 bits a document"
+    assert known["can memorise"].startswith("all: it fits ")
+    assert known["budget"] == "120 steps, 120 epochs  17.3k tokens seen"
     assert known["entropy floor"].startswith("3.08  mean of -ln p")
     assert known["device"].endswith("fp32, 1 thread")
 

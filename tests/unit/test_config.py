@@ -144,6 +144,11 @@ def test_what_is_no_table_is_no_experiment():
         (Train, {"eps": -1.0}, r"train\.eps is -1; it must be at least 0"),
         (Train, {"seed": -1}, r"train\.seed is -1; it must be at least 0"),
         (Train, {"steps": 5, "epochs": 1.0}, r"the budget is given as train\.steps and train\.epochs; keep one"),
+        (Train, {"steps": 0, "minutes": 1.0}, r"the budget is given as train\.steps and train\.minutes; keep one"),
+        (Train, {"steps": -1}, r"train\.steps is -1; it must be at least 0"),
+        (Train, {"n_tokens": 0.0}, r"train\.n_tokens is 0; it must be above 0"),
+        (Train, {"epochs": 0.0}, r"train\.epochs is 0; it must be above 0"),
+        (Train, {"minutes": -1.0}, r"train\.minutes is -1; it must be above 0"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_the_range(section, changes, complaint):
@@ -236,14 +241,21 @@ def test_a_changed_budget_replaces_the_one_that_was(name):
     for before in config.BUDGETS:
         original = load(f"train.{before} = 7")
         train = config.changed(original, {f"train.{name}": 3}).train
-        assert {budget: getattr(train, budget) for budget in config.BUDGETS} == {**dict.fromkeys(config.BUDGETS, 0), name: 3}
+        assert {budget: getattr(train, budget) for budget in config.BUDGETS} == {**dict.fromkeys(config.BUDGETS), name: 3}
 
 
-def test_a_budget_of_nothing_replaces_nothing_and_two_at_once_are_refused():
+def test_a_budget_that_is_not_given_replaces_nothing_and_two_at_once_are_refused():
     original = load("train.steps = 7")
-    assert config.changed(original, {"train.epochs": 0}).train.steps == 7
+    assert config.changed(original, {"train.epochs": None}).train.steps == 7
     with pytest.raises(ConfigError, match=r"train\.steps and train\.minutes"):
         config.changed(original, {"train.steps": 5, "train.minutes": 1})
+
+
+def test_no_steps_are_a_budget_and_no_budget_is_none():
+    config.require_budget(Train(steps=0))
+    assert config.changed(load("train.epochs = 2"), {"train.steps": 0}).train == Train(steps=0)
+    with pytest.raises(ConfigError, match="the budget is missing"):
+        config.require_budget(Train())
 
 
 def test_a_changed_fraction_replaces_a_number_of_tokens():
@@ -349,7 +361,7 @@ def test_a_shipped_preset_loads_and_names_what_exists(name):
     data, model = experiment.data, experiment.model
     assert experiment.experiment
     assert experiment.expect
-    assert any(getattr(experiment.train, budget) for budget in config.BUDGETS)
+    config.require_budget(experiment.train)
     config.build_options(registry.load("source", data.source).Options, data.source_options, "data.source_options")
     config.build_options(registry.load("tokenizer", data.tokenizer).Options, data.tokenizer_options, "data.tokenizer_options")
     assert models.size_of(model)["n_layer"] > 0

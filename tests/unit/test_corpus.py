@@ -7,6 +7,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import local_tokenizers
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +33,8 @@ def of_texts(folder, texts, tokenizer="byte", **others) -> Data:
     """The data of a .jsonl file with these texts."""
     path = folder / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return Data(source="files", source_options={"path": str(path)}, tokenizer=tokenizer, **{"validation": 0.25, **others})
+    tokens = {"tokenizer": tokenizer, "tokenizer_options": local_tokenizers.options_of(tokenizer, folder)}
+    return Data(source="files", source_options={"path": str(path)}, **{**tokens, "validation": 0.25, **others})
 
 
 @pytest.fixture
@@ -216,6 +218,52 @@ def test_a_corpus_that_is_there_is_not_built_again(tmp_path, source):
     assert (second.path, second.fingerprint, built(second)) == (first.path, first.fingerprint, built(first))
 
 
+@pytest.mark.parametrize(("tokenizer", "reads"), [("byte", 1), ("gpt2", 1), ("pretrained", 1), ("word", 2), ("bpe", 2)])
+def test_documents_are_read_a_second_time_only_where_something_is_learned_from_them(tmp_path, source, tokenizer, reads):
+    source.texts = [Document(f"text {number}", f"d{number}") for number in range(10)]
+    options = local_tokenizers.options_of(tokenizer, tmp_path)
+    open_corpus(tmp_path, Data(source="made", tokenizer=tokenizer, tokenizer_options=options, validation=0.5))
+    assert source.reads == reads
+
+
+def test_a_source_that_can_be_counted_and_fetched_is(tmp_path, source):
+    """Counted, so that the first pass knows how far it is; fetched before its fingerprint is taken."""
+    source.texts, fingerprint, told = [], source.fingerprint, []
+
+    def fetch(options, progress):
+        progress("fetching", 0, None, "")
+        source.texts = [Document(f"text {number}", f"d{number}") for number in range(10)]
+
+    source.fetch, source.count = fetch, lambda options: len(source.texts)
+    corpus = open_corpus(tmp_path, Data(source="made", tokenizer="byte", validation=0.5), lambda *words: told.append(words))
+    assert told == [("fetching", 0, None, ""), ("tokenising", 10, 10, "documents")]
+    assert corpus.meta["fingerprint"] == fingerprint(None)
+
+
+def test_another_content_of_a_tokenizers_files_makes_another_corpus(tmp_path):
+    folder = local_tokenizers.gpt2(tmp_path / "own")
+
+    def key(**options):
+        return recipe_of(Data(**{**WORDS, "tokenizer": "gpt2", "tokenizer_options": {"path": str(folder), **options}}))[0].key
+
+    before = key()
+    assert key() == before
+    local_tokenizers.gpt2(folder, merges=41)
+    assert key() != before
+    local_tokenizers.gpt2(folder)
+    assert key() == before
+
+
+def test_a_tokenizer_that_leaves_numbers_out_has_room_for_its_largest(tmp_path):
+    folder = local_tokenizers.pretrained(tmp_path / "own")
+    stored = json.loads((folder / "tokenizer.json").read_text())
+    for token in stored["added_tokens"]:
+        token["id"] += 1000
+    (folder / "tokenizer.json").write_text(json.dumps(stored))
+    corpus = open_corpus(tmp_path, Data(**{**WORDS, "tokenizer": "pretrained", "tokenizer_options": {"path": str(folder)}}))
+    assert corpus.vocab_size > max(corpus.tokens("train").values) == corpus.tokenizer.eos_token_id
+
+
 def test_a_corpus_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
     open_corpus(tmp_path, Data(**WORDS))
     monkeypatch.setattr(os, "open", lambda *_: (_ for _ in ()).throw(PermissionError("read-only")))
@@ -355,9 +403,10 @@ def test_an_option_that_does_not_exist_is_named():
 def test_a_source_without_text_or_with_one_document_says_what_to_do(tmp_path, source, n, complaint):
     source.texts = [Document("only one", "d")] * n
     for tokenizer in registry.names("tokenizer"):
+        options = local_tokenizers.options_of(tokenizer, tmp_path)
         for _ in range(2):
             with pytest.raises(DataError, match=complaint):
-                open_corpus(tmp_path, Data(source="made", tokenizer=tokenizer))
+                open_corpus(tmp_path, Data(source="made", tokenizer=tokenizer, tokenizer_options=options))
 
 
 def test_a_source_of_nothing_but_training_text_says_so(tmp_path, source):

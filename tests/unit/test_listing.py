@@ -19,6 +19,10 @@ def test_a_run_is_one_row_of_what_is_known_of_it(tmp_path):
     assert (row["problem"], row["path"]) == ("", str(tmp_path / "run"))
 
 
+def test_no_steps_are_as_many_as_were_planned_once_that_is_known(tmp_path):
+    assert run_row(fabricate(tmp_path / "run", [evaluated(0, 4.0, 4.5)], steps=0))["steps"] == 0
+
+
 def test_a_run_that_has_not_begun_has_the_same_columns(tmp_path):
     begun, waiting = fabricate(tmp_path / "a", [evaluated(0, 4.0, 4.5)]), fabricate(tmp_path / "b", facts=None, steps=0)
     assert run_row(begun).keys() == run_row(waiting).keys()
@@ -53,9 +57,10 @@ def test_every_plug_in_says_what_it_is_and_a_family_its_sizes():
 
 
 def test_a_budget_is_said_as_it_was_given():
-    budgets = ({"steps": 1500}, {"n_tokens": 2e6}, {"epochs": 2.5}, {"minutes": 10}, {})
+    budgets = ({"steps": 1500}, {"steps": 0}, {"n_tokens": 2e6}, {"epochs": 2.5}, {"minutes": 10}, {})
     assert [budget_words(config.Train(**budget)) for budget in budgets] == [
         "1,500 steps",
+        "0 steps",
         "2e+06 tokens",
         "2.5 epochs",
         "10 minutes",
@@ -68,4 +73,5 @@ def test_changed_settings_are_those_that_are_not_as_by_default():
     assert changed_settings(EXPERIMENT) == [("train.steps", "100"), ("train.min_lr", "1e-05")]
     changed = config.changed(EXPERIMENT, {"data.source_options": {"documents": 5, "seed": 1}, "data.insertions": [{"length": 3}]})
     assert dict(changed_settings(changed))["data.source_options"] == "documents = 5, seed = 1"
+    assert ("train.steps", "0") in changed_settings(config.Experiment(train=config.Train(steps=0)))
     assert "data.insertions" in dict(changed_settings(changed))

@@ -15,10 +15,12 @@ from memlab.data import batches
 from memlab.data.corpus import open_corpus
 from memlab.data.rows import IGNORED, open_rows
 from memlab.errors import TrainingError
-from memlab.training import checkpoints, device, loop
+from memlab.training import checkpoints, loop
+from memlab.training.attention import choose_attention
 from memlab.training.checkpoints import Progress
 from memlab.training.device import Compute
 from memlab.training.loop import Plan, Trainer, make_optimizer, train_step
+from memlab.training.losses import TokenLosses
 from memlab.training.schedule import learning_rate
 from memlab.training.stopping import StopRequested
 
@@ -59,7 +61,7 @@ def test_a_batch_in_parts_gives_the_same_loss_and_gradients_also_with_rows_of_un
     model.zero_grad()
     optimizer = Gradients(model)
     for parts in (1, 2, 4):
-        loss, norm = train_step(model, optimizer, inputs, targets, config.Train(batch=8, accumulate=parts, clip=0), CPU)
+        loss, norm = train_step(TokenLosses(model), optimizer, inputs, targets, config.Train(batch=8, accumulate=parts, clip=0), CPU)
         assert loss.item() == pytest.approx(plain.item(), rel=1e-6)
         assert norm.item() == pytest.approx(math.sqrt(sum(gradient.square().sum().item() for gradient in expected.values())), rel=1e-5)
     for found in optimizer.steps:
@@ -71,7 +73,7 @@ def test_clipping_scales_the_gradient_to_the_largest_norm_and_says_what_it_was()
     torch.manual_seed(0)
     model = models.build(config.Model(size="nano", context=10), V)
     optimizer = Gradients(model)
-    _, norm = train_step(model, optimizer, *unequal_rows(), config.Train(batch=8, clip=0.01), CPU)
+    _, norm = train_step(TokenLosses(model), optimizer, *unequal_rows(), config.Train(batch=8, clip=0.01), CPU)
     assert norm > 0.01
     assert math.sqrt(sum(gradient.square().sum().item() for gradient in optimizer.steps[0].values())) == pytest.approx(0.01, rel=1e-3)
 
@@ -216,7 +218,7 @@ def test_a_long_evaluation_says_how_far_it_is(data, tmp_path, monkeypatch):
 def test_a_compiler_that_fails_is_recorded_and_training_goes_on(data, tmp_path, monkeypatch):
     plain, own = Own(tmp_path / "plain"), Own(tmp_path / "compiled")
     trainer(data, plain).run()
-    monkeypatch.setattr(loop, "compile_model", lambda model, *_: (model, "no C++ compiler"))
+    monkeypatch.setattr(loop, "compile_losses", lambda losses, *_: (losses, "no C++ compiler"))
     training = trainer(data, own)
     training.compute = replace(CPU, compile=True)
     training.run()
@@ -224,12 +226,12 @@ def test_a_compiler_that_fails_is_recorded_and_training_goes_on(data, tmp_path, 
     assert own.of("train", "loss") == plain.of("train", "loss")
 
 
-@pytest.mark.parametrize(("context", "kind"), [(128, "eager"), (129, "sdpa")])
+@pytest.mark.parametrize(("context", "kind"), [(128, "eager"), (129, "memlab_causal")])
 def test_short_contexts_on_a_cpu_take_attention_that_computes_the_same(context, kind):
     torch.manual_seed(0)
     model = models.build(config.Model(size="nano", context=context), V).eval()
     ids = torch.randint(0, V, (2, 10))
     before = model(input_ids=ids).logits
-    device.choose_attention(model, CPU, context)
+    choose_attention(model, CPU, context)
     assert model.config._attn_implementation == kind
     torch.testing.assert_close(model(input_ids=ids).logits, before, atol=1e-5, rtol=1e-5)

@@ -64,8 +64,8 @@ def test_n_of_vanilla_is_about_12_l_c_squared_too(size):
 
 
 def test_counting_without_weights_counts_what_a_model_has(model):
-    assert models.count_without_weights(NANO, V) == models.count_parameters(model, "vanilla")
-    assert models.count_parameters(model, "vanilla")[1] == sum(weight.numel() for weight in model.parameters())
+    assert models.count_without_weights(NANO, V) == models.count_parameters(model)
+    assert models.count_parameters(model)[1] == sum(weight.numel() for weight in model.parameters())
 
 
 def test_options_change_the_named_size_and_leave_it_alone():
@@ -74,7 +74,7 @@ def test_options_change_the_named_size_and_leave_it_alone():
     assert (type(changed["n_layer"]), type(changed["dropout"])) == (int, float)
     assert models.size_of(NANO)["n_layer"] == 2
     built = models.build(replace(NANO, options={"n_layer": 1, "dropout": 0}), V)
-    assert (len(built.blocks), built.config.dropout) == (1, 0.0)
+    assert (len(built.model.blocks), built.config.dropout) == (1, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,14 @@ def test_options_change_the_named_size_and_leave_it_alone():
         (Model(options={"dropout": 1.5}), "model.options.dropout is 1.5; it must be a share in [0, 1]"),
         (Model(options={"dropout": -0.1}), "model.options.dropout is -0.1; it must be a share in [0, 1]"),
         (Model(options={"n_head": 3}), "model.options: n_embd is 128 and n_head is 3; the heads must divide the width"),
+        (Model(family="openelm", options={"n_layer": 3}), "model.options: n_layer is 3 and n_kv_head has 4 numbers; give one a layer"),
+        (Model(family="openelm", options={"n_inner": 64}), "model.options: n_layer is 4 and n_inner has 1 numbers; give one a layer"),
+        (Model(family="openelm", options={"n_inner": [64, 0, 64, 64]}), "model.options.n_inner is 0; it must be at least 1"),
+        (Model(family="openelm", options={"n_inner": [64, "x", 64, 64]}), "model.options.n_inner is 'x'; it must be a whole number"),
+        (
+            Model(family="pretrained", options={"n_layer": 1, "dropout": 0.0}),
+            "model.options sets n_layer, dropout, but family 'pretrained'",
+        ),
     ],
 )
 def test_a_wrong_name_or_option_is_named(model, complaint):
@@ -120,7 +128,7 @@ def test_a_saved_model_gives_identical_logits(model, saved, ids):
 def test_a_loaded_model_has_its_positions_and_does_not_drop_out(saved, ids):
     loaded = models.load(saved)
     assert not loaded.training
-    assert torch.equal(loaded.positions, vanilla.sinusoids(16, 64))
+    assert torch.equal(loaded.model.positions, vanilla.sinusoids(16, 64))
 
 
 def damage_config(folder, **changes):
@@ -167,7 +175,7 @@ def test_a_pickle_is_not_loaded(model, saved):
 def test_code_beside_the_weights_is_not_run(saved, ids):
     (saved / "modeling_evil.py").write_text("raise SystemExit('run')")
     damage_config(saved, auto_map={"AutoConfig": "modeling_evil.Config", "AutoModelForCausalLM": "modeling_evil.Model"})
-    assert isinstance(models.load(saved), vanilla.VanillaModel)
+    assert isinstance(models.load(saved), vanilla.VanillaForCausalLM)
 
 
 # --- vanilla: Vaswani et al. 2017 as a causal language model
@@ -194,7 +202,7 @@ def test_a_change_of_a_token_changes_nothing_before_it(model, ids):
 
 def test_a_block_is_attention_and_feed_forward_each_added_and_then_normalised(model):
     """Against the same computed step by step in float64."""
-    block = models.build(NANO, V).double().eval().blocks[0]
+    block = models.build(NANO, V).double().eval().model.blocks[0]
     state = torch.randn(2, 5, 64, dtype=torch.float64)
     query, key, value = block.attention.project_in(state).split(64, dim=-1)
     heads = []
@@ -216,9 +224,9 @@ def normalised(state):
 def test_hidden_states_are_the_embedding_and_each_blocks_output(model, ids):
     with torch.no_grad():
         out = model(input_ids=ids, output_hidden_states=True)
-        embedded = model.embed(ids) * math.sqrt(64) + vanilla.sinusoids(12, 64)
+        embedded = model.model.embed(ids) * math.sqrt(64) + vanilla.sinusoids(12, 64)
         torch.testing.assert_close(out.hidden_states[0], embedded)
-        torch.testing.assert_close(out.hidden_states[2], model.blocks[1](out.hidden_states[1], None))
+        torch.testing.assert_close(out.hidden_states[2], model.model.blocks[1](out.hidden_states[1], None))
         torch.testing.assert_close(out.logits, model.lm_head(out.hidden_states[2]))
     assert all(state.mean(-1).abs().max() < 1e-5 for state in out.hidden_states[1:])  # post-norm
 
@@ -246,7 +254,7 @@ def test_the_loss_is_that_of_the_next_tokens(model, ids):
 
 def test_untrained_logits_are_about_as_uncertain_as_the_vocabulary_is_large(ids):
     torch.manual_seed(0)
-    for family in ("gpt2", "vanilla"):
+    for family in ("gpt2", "vanilla", "openelm"):
         with torch.no_grad():
             loss = models.build(replace(NANO, family=family), V).eval()(input_ids=ids, labels=ids).loss
         assert abs(loss - math.log(V)) < 1

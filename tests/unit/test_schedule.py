@@ -53,6 +53,7 @@ def test_a_decay_to_nothing_is_known_as_such():
     ("budget", "steps"),
     [
         ({"steps": 7}, 7),
+        ({"steps": 0}, 0),
         ({"n_tokens": 8 * 5 * 3}, 3),  # 8 rows of 5 tokens a step
         ({"n_tokens": 8 * 5 * 3 + 1}, 4),
         ({"n_tokens": 1}, 1),

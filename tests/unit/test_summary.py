@@ -1,7 +1,7 @@
 """The sentences and figures at the end of a run say what the two curves show, with the control beside each, and no more."""
 
 import pytest
-from fabricated_run import evaluated, fabricate, trained
+from fabricated_run import evaluated, fabricate, started, trained
 
 from memlab.lab.summary import facts, verdict
 from memlab.lab.view import RunView
@@ -78,6 +78,14 @@ def test_the_figures_carry_their_controls(tmp_path):
             "0 % of validation spans of 50 tokens stand in the training part",
         ),
     ]
+
+
+def test_a_run_of_no_steps_says_the_losses_of_the_model_as_it_begins(tmp_path):
+    view = RunView(fabricate(tmp_path / "run", [started(), evaluated(0, 4.0, 4.5)], steps=0))
+    assert verdict(view) == "Nothing was trained: these are the losses of the model as it begins."
+    found = dict(facts(view))
+    assert (found["training loss"], found["validation loss"]) == ("4.00 (nats per token, on fixed rows)", "4.50")
+    assert "seen" not in found
 
 
 def test_losses_that_were_not_finite_are_called_so(tmp_path):

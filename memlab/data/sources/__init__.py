@@ -6,4 +6,11 @@ A source module defines
     fingerprint(options)        a short string that changes whenever the documents would
 and, where its distribution is known exactly,
     log_probability(text, options)   ln p of one document's text under the distribution that it was drawn from, in nats
+    entropy(options)                 entropy of one training document under it, in nats
+and, where they are known without reading the documents,
+    count(options)                   how many documents there are
+and, where they may have to be downloaded,
+    fetch(options, progress)         download them, before anything else is asked
+and, where that needs no more than a minute and nothing from elsewhere,
+    QUICK = True                a literal: a corpus may be made unasked, to say what to expect of a run
 """

@@ -22,7 +22,8 @@ from typing import Any
 
 from memlab.config import setting
 from memlab.data.document import Document
-from memlab.errors import ConfigError, DataError, did_you_mean
+from memlab.data.sources import _paths, _tables
+from memlab.errors import ConfigError, DataError
 
 TEXT_ENDINGS = (".txt", ".md")
 ROW_ENDINGS = (".jsonl", ".csv", ".parquet")
@@ -31,9 +32,9 @@ ENDINGS = TEXT_ENDINGS + ROW_ENDINGS
 # Where a text may be cut, best first: after a paragraph, a line, a sentence, a word.
 _CUTS = [re.compile(pattern) for pattern in (r"\n(?:[^\S\n]*\n)+", r"\n", r"[.!?…]['\"’”)\]]*\s+", r"\s+")]
 _ROWS_AT_ONCE = 1000
-_PARQUET_BUFFER = 1 << 20  # bytes
 _LONGEST_FIELD = 2**31 - 1  # characters; csv's own limit is 131,072
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_OTHER_COLUMN = "set data.source_options.column"
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,7 @@ def _files(options: Options) -> list[tuple[str, Path]]:
         for file in inside:
             found.setdefault(file.resolve(), file)
     base = os.path.commonpath(bases)
-    # A file's name is bytes; what of it is not UTF-8 is shown as U+FFFD.
-    return [(os.fsencode(path.relative_to(base).as_posix()).decode(errors="replace"), path) for path in found.values()]
+    return [(_paths.shown(path.relative_to(base)), path) for path in found.values()]
 
 
 def _readable(path: Path, given: str) -> list[Path]:
@@ -116,19 +116,12 @@ def _readable(path: Path, given: str) -> list[Path]:
     if not path.is_dir():
         problem = "which is neither a file nor a folder; save its text to a file first" if path.exists() else "which does not exist"
         raise ConfigError(f"data.source_options.path is '{given}', {problem} (looked for {path})")
-    found = []
-    for inside, subfolders, files in os.walk(path, onerror=_raise):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [Path(inside, name) for name in files if not name.startswith(".") and name.lower().endswith(ENDINGS)]
+    found = _paths.below(path, ENDINGS)
     if not found:
         raise DataError(
             f"no files to read in folder '{given}'; their names must end in {', '.join(ENDINGS)} (or give one file by its name)"
         )
-    return sorted(found)
-
-
-def _raise(error: OSError) -> None:
-    raise error
+    return found
 
 
 def _texts(path: Path, options: Options) -> Iterator[tuple[int, str | None]]:
@@ -142,7 +135,7 @@ def _texts(path: Path, options: Options) -> Iterator[tuple[int, str | None]]:
             case ".csv":
                 yield from _csv(path, options.column)
             case ".parquet":
-                yield from _parquet(path, options.column)
+                yield from _tables.texts(path, options.column, _OTHER_COLUMN)
             case _:
                 # Not through `datasets`: its text builder cuts at every line or paragraph and drops what separates them.
                 with path.open(encoding="utf-8-sig") as file:
@@ -192,7 +185,7 @@ def _jsonl(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
                 break
             yield number, text
     if columns and column not in columns:
-        raise _missing(path, column, columns)
+        raise _tables.missing(path, column, columns, _OTHER_COLUMN)
 
 
 def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
@@ -215,7 +208,7 @@ def _csv(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
             rows = (row for row in lines if row)  # a blank line is no row
             columns = next(rows, [])
             if column not in columns:
-                raise _missing(path, column, columns)
+                raise _tables.missing(path, column, columns, _OTHER_COLUMN)
             place = columns.index(column)
             for number, row in enumerate(rows, start=1):
                 if len(row) < len(columns) or any(row[len(columns) :]):
@@ -230,35 +223,14 @@ def _csv(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
             ) from None
 
 
-def _parquet(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
-    # Not through `datasets`: it holds a row group, often the whole file, two or three times over (measured: 760 MB for 330 MB of text,
-    # against 70 MB here with a buffered stream).
-    import pyarrow
-    from pyarrow import parquet, types
-
-    try:
-        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_PARQUET_BUFFER) as file:
-            if column not in file.schema_arrow.names:
-                raise _missing(path, column, file.schema_arrow.names)
-            kind = file.schema_arrow.field(column).type
-            kind = kind.value_type if types.is_dictionary(kind) else kind
-            if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
-                raise DataError(f"column '{column}' of {path} holds {kind}, not text; set data.source_options.column to one that does")
-            batches = file.iter_batches(_ROWS_AT_ONCE, columns=[column])
-            yield from enumerate((text for batch in batches for text in batch.column(column).to_pylist()), start=1)
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not whole, or not Parquet ({str(error).strip().splitlines()[0]}); fetch or write it again") from None
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn what may go wrong with any file into one line that names it."""
     try:
-        yield
+        with _paths.explained(path):
+            yield
     except UnicodeDecodeError:
         raise _not_utf8(path) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}; give a file that is whole and that you may read") from None
 
 
 def _not_utf8(path: Path) -> DataError:
@@ -281,11 +253,6 @@ def _not_utf8(path: Path) -> DataError:
     encoding = "UTF-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "WINDOWS-1252"
     converted = shlex.quote(f"{path.stem}.utf8{path.suffix}")
     return DataError(f"{place}; convert it, for example: iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {converted}")
-
-
-def _missing(path: Path, column: str, columns: Iterable[str]) -> DataError:
-    hint, listed = did_you_mean(column, columns), f"; there are: {', '.join(sorted(columns))}"
-    return DataError(f"{path} has no column '{column}'{hint}{'' if hint == listed else listed}; set data.source_options.column")
 
 
 def _shortened(value: Any) -> str:

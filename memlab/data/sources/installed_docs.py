@@ -23,6 +23,7 @@ from memlab.config import setting
 from memlab.data.document import Document
 from memlab.errors import ConfigError, DataError
 
+QUICK = True  # a corpus is made of what every Python has, in about a minute at most
 _TEST_FOLDERS = {"test", "tests", "idle_test"}
 # Near copies of one sentence for each of some hundred code pages, the insides of an editor, and demonstrations.
 _POOR_ENGLISH = {"encodings", "idlelib", "turtledemo"}

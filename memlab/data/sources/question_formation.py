@@ -39,6 +39,7 @@ from memlab.errors import ConfigError, UnknownName, did_you_mean
 
 SPLITS = ("train", "validation", "test", "gen")
 
+QUICK = True  # a corpus is made in about a minute at most
 VERSION = 1  # raised whenever the same options would give other lines
 PUBLISHED_LINES = 100_000  # training lines drawn before any held-out line, as published
 

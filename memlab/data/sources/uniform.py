@@ -16,6 +16,7 @@ from memlab.config import setting
 from memlab.data.document import Document
 from memlab.errors import ConfigError
 
+QUICK = True  # a corpus is made in about a minute at most
 VERSION = 1  # raised whenever the same options would give other documents
 
 

@@ -1,6 +1,6 @@
 """GPT-2 as transformers has it: pre-norm, learned positions, tied embeddings."""
 
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config
 
 SIZES = {
     "nano": {"n_layer": 2, "n_embd": 64, "n_head": 2, "dropout": 0.0},
@@ -11,13 +11,12 @@ SIZES = {
     "large": {"n_layer": 36, "n_embd": 1280, "n_head": 20, "dropout": 0.0},
     "xl": {"n_layer": 48, "n_embd": 1600, "n_head": 25, "dropout": 0.0},
 }
-ATTENTION_AND_FEED_FORWARD = ("attn", "mlp")
 MODEL_TYPE = "gpt2"
 
 
-def build(size: dict, vocab_size: int, context: int) -> GPT2LMHeadModel:
+def configure(size: dict, vocab_size: int, context: int) -> GPT2Config:
     """small is GPT-2 124M and medium 355M at a vocabulary of 50,257 and a context of 1,024. Source: Radford et al. 2019."""
-    configuration = GPT2Config(
+    return GPT2Config(
         vocab_size=vocab_size,
         n_positions=context,
         n_layer=size["n_layer"],
@@ -31,4 +30,3 @@ def build(size: dict, vocab_size: int, context: int) -> GPT2LMHeadModel:
         bos_token_id=None,
         eos_token_id=None,
     )
-    return GPT2LMHeadModel._from_config(configuration, attn_implementation="sdpa")

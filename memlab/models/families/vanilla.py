@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PretrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutput
+from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+
+from memlab.models.families import _causal
 
 SIZES = {
     "nano": {"n_layer": 2, "n_embd": 64, "n_head": 2, "n_inner": 256, "dropout": 0.1},
@@ -14,7 +16,6 @@ SIZES = {
     "6-layer": {"n_layer": 6, "n_embd": 512, "n_head": 8, "n_inner": 2048, "dropout": 0.1},
     "10-layer": {"n_layer": 10, "n_embd": 512, "n_head": 8, "n_inner": 2048, "dropout": 0.1},
 }
-ATTENTION_AND_FEED_FORWARD = ("attention", "feed_forward")
 MODEL_TYPE = "memlab-vanilla"
 
 
@@ -69,21 +70,13 @@ class Block(nn.Module):
         return self.norm_2(state + self.dropout(self.feed_forward(state)))
 
 
-class VanillaModel(PreTrainedModel, GenerationMixin):
-    """Source: Vaswani et al. 2017, as a decoder without cross-attention; settings of Murty et al. 2023 in 6-layer and 10-layer."""
+class Vanilla(PreTrainedModel):
+    """What both models below are: their configuration, and how their weights begin."""
 
     config_class = VanillaConfig
     base_model_prefix = "model"
+    _input_embed_layer = "embed"
     _supports_sdpa = True
-
-    def __init__(self, config: VanillaConfig) -> None:
-        super().__init__(config)
-        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
-        self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size)
-        self.register_buffer("positions", sinusoids(config.n_positions, config.n_embd), persistent=False)
-        self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Xavier-uniform matrices and zero biases; embeddings of unit variance after the scaling by √C."""
@@ -99,14 +92,43 @@ class VanillaModel(PreTrainedModel, GenerationMixin):
             with torch.no_grad():
                 module.positions.copy_(sinusoids(self.config.n_positions, self.config.n_embd))
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        return self.embed
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
-        self.embed = value
+class VanillaModel(Vanilla):
+    """Everything before the output layer. Source: Vaswani et al. 2017, as a decoder without cross-attention."""
 
-    def get_output_embeddings(self) -> nn.Linear:
-        return self.lm_head
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__(config)
+        self.embed = nn.Embedding(config.vocab_size, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.register_buffer("positions", sinusoids(config.n_positions, config.n_embd), persistent=False)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, output_hidden_states: bool = False, **_others
+    ) -> BaseModelOutput:
+        """input_ids (B, T) -> last_hidden_state (B, T, C); hidden_states is a tuple of n_layer + 1 of these: embeddings, then each block's.
+
+        Positions count the tokens that `attention_mask` (B, T) leaves, so padding may stand on either side.
+        """
+        T = input_ids.shape[1]
+        position = _causal.positions(attention_mask, T)
+        state = self.dropout(self.embed(input_ids) * math.sqrt(self.config.n_embd) + self.positions[position])
+        allowed = _causal.allowed(attention_mask, T)
+        states = [state]
+        for block in self.blocks:
+            states.append(block(states[-1], allowed))
+        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if output_hidden_states else None)
+
+
+class VanillaForCausalLM(Vanilla, GenerationMixin):
+    """The model with its output layer."""
+
+    def __init__(self, config: VanillaConfig) -> None:
+        super().__init__(config)
+        self.model = VanillaModel(config)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size)
+        self.post_init()
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_others) -> dict:
         return {"input_ids": input_ids, "attention_mask": attention_mask}
@@ -119,23 +141,8 @@ class VanillaModel(PreTrainedModel, GenerationMixin):
         output_hidden_states: bool = False,
         **_others,
     ) -> CausalLMOutput:
-        """input_ids (B, T) -> logits (B, T, V); hidden_states is a tuple of n_layer + 1 tensors (B, T, C).
-
-        Positions count the tokens that `attention_mask` (B, T) leaves, so padding may stand on either side.
-        """
-        T = input_ids.shape[1]
-        position = slice(T) if attention_mask is None else (attention_mask.long().cumsum(-1) - 1).clamp(min=0)
-        state = self.dropout(self.embed(input_ids) * math.sqrt(self.config.n_embd) + self.positions[position])
-        allowed = _allowed(attention_mask, T)
-        states = [state]
-        for block in self.blocks:
-            state = block(state, allowed)
-            states.append(state)
-        logits = self.lm_head(state)
-        loss = None
-        if labels is not None:
-            loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
-        return CausalLMOutput(loss=loss, logits=logits, hidden_states=tuple(states) if output_hidden_states else None)
+        """input_ids (B, T) -> logits (B, T, V); hidden_states as VanillaModel gives them."""
+        return _causal.predict(self.model(input_ids, attention_mask, output_hidden_states), self.lm_head, labels)
 
 
 def sinusoids(n_positions: int, width: int) -> Tensor:
@@ -144,18 +151,10 @@ def sinusoids(n_positions: int, width: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
 
 
-def _allowed(attention_mask: Tensor | None, T: int) -> Tensor | None:
-    """(B, 1, T, T) where a query may look, or None where causality alone decides. A padded query looks at itself: never nowhere."""
-    if attention_mask is None or bool(attention_mask.all()):
-        return None
-    causal = torch.ones(T, T, dtype=torch.bool, device=attention_mask.device).tril()
-    return (causal & attention_mask.bool()[:, None, None, :]) | torch.eye(T, dtype=torch.bool, device=attention_mask.device)
-
-
-def build(size: dict, vocab_size: int, context: int) -> VanillaModel:
-    """A new model; the settings of Murty et al. 2023 (arXiv 2305.18741) are the sizes 6-layer and 10-layer."""
-    return VanillaModel(VanillaConfig(vocab_size=vocab_size, n_positions=context, **size))
+def configure(size: dict, vocab_size: int, context: int) -> VanillaConfig:
+    """The settings of Murty et al. 2023 (arXiv 2305.18741) are the sizes 6-layer and 10-layer."""
+    return VanillaConfig(vocab_size=vocab_size, n_positions=context, **size)
 
 
 AutoConfig.register(MODEL_TYPE, VanillaConfig, exist_ok=True)
-AutoModelForCausalLM.register(VanillaConfig, VanillaModel, exist_ok=True)
+AutoModelForCausalLM.register(VanillaConfig, VanillaForCausalLM, exist_ok=True)

@@ -1,0 +1,121 @@
+"""Every action of the lab, named once: bindings, footer, the keys in borders, help and palette are made from this table."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+# How keys are called on the screen, where that is not their own name.
+_SHOWN = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "escape": "esc",
+    "space": "space",
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a user can do: `action_<id>` of the screens named here, or of the app where none is.
+
+    keys are Textual's names, separated by commas, the first of them shown. label is the word beside the key, help a sentence for help and
+    palette. The key stands in the border of the pane that has the id given here, else in the footer unless it is hidden.
+    """
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    screens: tuple[str, ...] = ()
+    pane: str = ""
+    hidden: bool = False
+
+    @property
+    def method(self) -> str:
+        """What Textual calls: `action_` and this."""
+        return self.id.replace("-", "_")
+
+
+ACTIONS = (
+    Action("new", "n", "new", "Put together a new run and start it", ("runs",)),
+    Action("open", "enter", "open", "Open the run under the cursor", ("runs",)),
+    Action("stop", "s", "stop", "Ask the trainer to save and leave", ("runs", "live")),
+    Action("resume", "r", "resume", "Go on from the last checkpoint", ("runs", "live")),
+    Action("mark", "space", "select", "Select the run, to see its curves together with others", ("runs",)),
+    Action("filter", "slash", "filter", "Show only some runs: words, and key:value such as state:running or size:micro", ("runs",)),
+    Action("sort", "o", "order", "Order by the next column", ("runs",)),
+    Action("reverse", "O", "reverse", "Turn the order round", ("runs",), hidden=True),
+    Action("remove", "x", "remove", "Remove the run with everything in it; asks first", ("runs",)),
+    Action("copy-path", "y", "copy path", "Copy the path of the run", ("runs",)),
+    Action("clear", "escape", "show all", "Take back the filter and the selection", ("runs",), hidden=True),
+    Action("leave", "d,escape", "leave it running", "Back to the runs; the trainer goes on", ("live",)),
+    Action("log", "y", "log", "Logarithmic or linear loss", ("live",), pane="curves"),
+    Action("axis", "x", "axis", "Next x axis: steps, tokens, seconds", ("live",), pane="curves"),
+    Action("smoother", "plus,equals_sign", "smoothing", "Smooth the training loss more", ("live",), pane="curves"),
+    Action("rougher", "minus", "smoothing", "Smooth the training loss less", ("live",), pane="curves"),
+    Action("cursor-left", "left", "cursor", "Move the cursor to the left; the values under it are shown", ("live",), pane="curves"),
+    Action("cursor-right", "right", "cursor", "Move the cursor to the right", ("live",), pane="curves"),
+    Action("zoom", "z", "zoom", "Zoom in around the cursor", ("live",), pane="curves"),
+    Action("whole", "Z,0", "whole", "Show the whole course again", ("live",), pane="curves"),
+    Action("pan-left", "left_square_bracket,shift+left", "pan", "Move the view to the left", ("live",), pane="curves"),
+    Action("pan-right", "right_square_bracket,shift+right", "pan", "Move the view to the right", ("live",), pane="curves"),
+    Action("checkpoints", "c", "checkpoints", "Mark the checkpoints, or not", ("live",), pane="curves"),
+    Action("overlay", "o", "overlay", "Draw the selected runs over this one, or not", ("live",)),
+    Action("pause", "p", "pause", "Hold the display still; training goes on", ("live",)),
+    Action("start", "f5", "start", "Start the run as the form says, and open it", ("new-run",)),
+    Action("measure", "f6", "measure", "Count and measure again; fetch the text and cut it into tokens where need be", ("new-run",)),
+    Action("save-preset", "f7,w", "save as preset", "Keep the form as a preset of your own", ("new-run",)),
+    Action("copy-command", "f8,y", "copy", "Copy the command line that starts the same run", ("new-run",), pane="command"),
+    Action("back", "escape", "back", "Back to the runs; nothing is started", ("new-run",)),
+    Action("palette", "colon,ctrl+p", "commands", "Search everything that can be done now", hidden=True),
+    Action("theme", "f2", "theme", "Next theme: dark, light, high contrast", hidden=True),
+    Action("help", "question_mark,f1", "help", "Show all keys"),
+    Action("quit", "q,ctrl+c,ctrl+q", "quit", "Leave the lab; runs go on by themselves"),
+)
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def of_screen(name: str) -> list[Action]:
+    """The actions of one screen, without those of the whole app."""
+    return [action for action in ACTIONS if name in action.screens]
+
+
+def of_app() -> list[Action]:
+    """The actions that every screen has."""
+    return [action for action in ACTIONS if not action.screens]
+
+
+def bindings(name: str = "") -> list[Binding]:
+    """The bindings of a screen, or of the app; their ids let the user's keys take the place of ours."""
+    found = of_screen(name) if name else of_app()
+    return [Binding(action.keys, action.method, action.label, id=action.id, show=False) for action in found]
+
+
+def shown_key(keys: str) -> str:
+    """How the first of some keys is written on the screen."""
+    first = keys.split(",")[0]
+    modifier, _, key = first.rpartition("+")
+    return (f"{modifier}+" if modifier else "") + _SHOWN.get(key, key)
+
+
+def all_keys(mine: Mapping[str, str]) -> dict[str, str]:
+    """The keys of every action, the user's own in place of ours."""
+    return {action.id: mine.get(action.id, action.keys) for action in ACTIONS}
+
+
+def in_border(labelled: Iterable[tuple[Action, str]], keys: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Key, label and method of actions in a row; those with the same label share it: `←→ cursor`."""
+    groups: dict[str, tuple[str, str]] = {}
+    for action, label in labelled:
+        shown, method = groups.get(label, ("", action.method))
+        groups[label] = (shown + shown_key(keys[action.id]), method)
+    return [(shown, label, method) for label, (shown, method) in groups.items()]

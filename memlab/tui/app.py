@@ -1,0 +1,151 @@
+"""The app: screens by name, themes, palette and help. What is shown is the business of the screens."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from rich.style import Style
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter, NoColor
+from textual.screen import Screen
+from textual.timer import Timer
+
+from memlab.errors import MemlabError
+from memlab.lab.child import Child
+from memlab.render.safe import safe
+from memlab.rundir.state import ACTIVE
+from memlab.tui import actions, background, keys, settings, themes
+from memlab.tui.ascii import SevenBit
+from memlab.tui.screens.help import HelpScreen
+from memlab.tui.screens.live import LiveScreen
+from memlab.tui.screens.new_run import NewRunScreen
+from memlab.tui.screens.runs import RunsScreen
+
+SCREENS = {screen.NAME: screen for screen in (RunsScreen, LiveScreen, NewRunScreen)}
+
+_NICENESS = 10  # of the child process: whoever trains comes first
+_KEEP_SECONDS = 1.0  # several changes are written once
+
+# Without colours the roles become attributes.
+_PLAIN = {"quiet": "dim", "good": "", "busy": "", "bad": "bold", "accent": "bold", "text": ""}
+
+
+class LabApp(App[Sequence[str]]):
+    """The lab over one home. `run()` returns the names of the runs that go on."""
+
+    CSS_PATH = "style.tcss"
+    TITLE = "memlab"
+    BINDINGS = actions.bindings()
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (60, "-slim"), (80, "-medium"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (20, "-high")]
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        color: bool = True,
+        ascii: bool = False,  # noqa: A002
+        keys_path: Path | None = None,
+        settings_path: Path | None = None,
+    ) -> None:
+        """Raises ConfigError where the user's file of keys cannot be used."""
+        super().__init__(ansi_color=not color)
+        self.home, self.color, self.ascii = home, color, ascii
+        self.screens = SCREENS
+        self.child = Child(home, _NICENESS)  # starts when it is first asked for something
+        self.keys_path, self.settings_path = keys_path or keys.keys_path(), settings_path or settings.settings_path()
+        mine = keys.read(self.keys_path)
+        self.keys = actions.all_keys(mine)
+        self.set_keymap(mine)
+        self.settings, self._notice = settings.read(self.settings_path)
+        self._keeping: Timer | None = None
+        self._is_told = False
+        self.rows: list[dict[str, Any]] = []  # of `lab.following.Runs`, as RUNS saw them last
+        self.marked: dict[str, int] = {}  # path of a selected run -> the number that its colour and glyph come from
+        for name in themes.NAMES:
+            self.register_theme(themes.theme(name))
+        self.theme = self.settings.theme if self.settings.theme in themes.NAMES else themes.NAMES[0]
+        self.set_class(ascii, "-ascii")
+        self.set_class(not color, "-plain")
+
+    def get_default_screen(self) -> Screen:
+        return RunsScreen()
+
+    def on_unmount(self) -> None:
+        self.child.close()
+
+    def on_mount(self) -> None:
+        if self._notice:
+            self.say(self._notice, "warning")
+
+    def open(self, name: str, *arguments: Any) -> None:
+        """Show a screen on top of this one."""
+        self.push_screen(SCREENS[name](*arguments))
+
+    def style(self, role: str) -> Style:
+        """How text of this role looks in the theme of now."""
+        return Style.parse(themes.ROLES[self.theme][role] if self.color else _PLAIN[role])
+
+    def text(self, words: str, role: str = "text", limit: int | None = None) -> Text:
+        """Words from anywhere, made safe, in the colour of their role."""
+        return Text.assemble((self.safe(words, limit), self.style(role)), no_wrap=True)
+
+    def safe(self, words: str, limit: int | None = None) -> str:
+        """Words from anywhere, made safe for this terminal."""
+        return safe(words, limit, ascii=self.ascii)
+
+    def say(self, words: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """A notice that goes by itself."""
+        self.notify(self.safe(words), severity=severity, markup=False, timeout=5 if severity == "information" else 15)
+
+    def remember(self, **changes: Any) -> None:
+        """Keep how the user looks at things. Where that is not possible it lasts until the end."""
+        self.settings = replace(self.settings, **changes)
+        if self._keeping is None:
+            self._keeping = self.set_timer(_KEEP_SECONDS, self._keep)
+
+    def _keep(self) -> None:
+        self._keeping, kept = None, self.settings
+        background.run(self, lambda: settings.write(self.settings_path, kept), lambda done: None, self._not_kept)
+
+    def _not_kept(self, error: MemlabError) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self.say(f"How you look at things is not remembered: {error}", "warning")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line passes on its way out: no colours, or seven bits, where that is asked for."""
+        own = [*([NoColor()] if not self.color else []), *([SevenBit()] if self.ascii else [])]
+        return [*super().get_line_filters(), *own]
+
+    def get_system_commands(self, screen: Screen) -> Iterable[SystemCommand]:
+        """The palette: what is possible on this screen now."""
+        found = [action for action in actions.of_screen(getattr(screen, "NAME", "")) if screen.possible(action.id)]
+        for action in [*found, *(action for action in actions.of_app() if action.id != "palette")]:
+            shown = actions.shown_key(self.keys[action.id])
+            target = screen if action.screens else self
+            yield SystemCommand(f"{action.label}  ({shown})", action.help, getattr(target, f"action_{action.method}"))
+        for name in themes.NAMES:
+            yield SystemCommand(f"theme: {themes.TITLES[name]}", "Change the colours", lambda name=name: self.change_theme(name))
+
+    def change_theme(self, name: str) -> None:
+        self.theme = name
+        self.remember(theme=name)
+
+    def action_theme(self) -> None:
+        self.change_theme(themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)])
+
+    def action_palette(self) -> None:
+        self.action_command_palette()
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(getattr(self.screen, "NAME", "")))
+
+    async def action_quit(self) -> None:
+        if self._keeping is not None:
+            with contextlib.suppress(MemlabError):  # nobody is left to be told
+                settings.write(self.settings_path, self.settings)
+        self.exit([row["name"] for row in self.rows if row["state"] in ACTIVE])

@@ -1,0 +1,122 @@
+"""The course of a run: stretches of it, what is under a cursor, and what is laid over it."""
+
+import pytest
+from fabricated_run import evaluated, fabricate, started, trained
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memlab.lab import courses
+from memlab.lab.courses import Over, Wish
+from memlab.lab.view import RunView
+from memlab.render import look
+from memlab.render.curves import Plot, Series, draw
+
+COURSE = [
+    started(),
+    evaluated(0, 8.0, 8.1),
+    trained(10, 6.0, seconds=1.0, lr=1e-3),
+    {"kind": "checkpoint", "step": 10, "tokens": 100, "seconds": 1.0},
+    trained(20, None, seconds=2.0),
+    evaluated(50, 2.0, 5.5, (0.25, 0.125), seconds=5.0),
+    trained(100, 1.0, seconds=10.0),
+    evaluated(100, 0.5, 6.25, (0.75, 0.5), seconds=10.0),
+]
+
+ranges = st.tuples(st.floats(0, 99), st.floats(1, 100)).map(lambda pair: (min(pair[0], 99), min(pair[0] + pair[1], 100)))
+
+
+@pytest.fixture
+def view(tmp_path):
+    return RunView(fabricate(tmp_path / "run", COURSE, step=100))
+
+
+def test_the_figures_at_a_point_are_the_nearest_measured_ones(view):
+    assert courses.at(view, (), "steps", 14) == [
+        ("step", "10"),
+        ("tokens", "100"),
+        ("time", "1.0 s"),
+        ("training", "6.00"),
+        ("validation", "8.10  at 0"),
+    ]
+    assert dict(courses.at(view, (), "steps", 19))["training"] == "not finite"
+    assert dict(courses.at(view, (), "seconds", 9.9))["validation"] == "6.25"
+    assert dict(courses.at(view, [Over("other", view, 0)], "tokens", 490))["other"] == "5.50"
+
+
+def test_nothing_is_under_a_cursor_where_nothing_was_measured(tmp_path):
+    assert courses.at(RunView(fabricate(tmp_path / "run", [started()])), (), "steps", 5) == []
+
+
+def test_the_numbers_say_how_far_how_well_how_sure_and_of_what(view):
+    progress, losses, confident, made_of = map(dict, courses.numbers(view))
+    assert progress == {"step": "100 of 100", "tokens": "1k", "epochs": "2.22", "time": "10 s"}
+    assert losses == {"training": "0.500", "validation": "6.25", "gap": "5.75", "best": "5.50 at 50"}
+    assert confident == {"p > 0.9": "75 %", "control": "50 %"}
+    assert made_of == {"N": "1,000", "D": "500", "data": "25 %"}
+
+
+def test_the_whole_reaches_to_the_end_of_the_longest_and_farther_while_it_goes_on(tmp_path, view):
+    longer = RunView(fabricate(tmp_path / "longer", [started(), trained(300, 1.0)], step=300, steps=300))
+    running = RunView(fabricate(tmp_path / "running", COURSE[:5], status="running", step=20, steps=100))
+    assert courses.whole(view, (), "steps") == (0, 100)
+    assert courses.whole(view, [Over("longer", longer, 0)], "steps") == (0, 300)
+    assert courses.whole(running, (), "steps") == (0, 20)
+    assert courses.whole(RunView(fabricate(tmp_path / "empty", [])), (), "steps") is None
+
+
+@given(ranges, st.floats(0, 1), st.floats(0.1, 3))
+def test_zooming_stays_inside_and_keeps_the_point_where_it_is_unless_an_end_is_reached(inside, share, factor):
+    everything, around = (0.0, 100.0), inside[0] + share * (inside[1] - inside[0])
+    found = courses.zoomed(inside, everything, around, factor)
+    if found is None:
+        assert (inside[1] - inside[0]) * factor >= 100
+        return
+    assert found[1] - found[0] == pytest.approx((inside[1] - inside[0]) * factor, rel=1e-6)
+    assert everything[0] <= found[0] < found[1] <= everything[1] + 1e-9
+    if found[0] > 0 and found[1] < 100 - 1e-9:
+        assert (around - found[0]) / (found[1] - found[0]) == pytest.approx(share, abs=1e-6)
+
+
+def test_panning_stops_at_both_ends():
+    assert courses.panned((10.0, 30.0), (0.0, 100.0), 0.25) == (15.0, 35.0)
+    assert courses.panned((10.0, 30.0), (0.0, 100.0), -5) == (0.0, 20.0)
+    assert courses.panned((10.0, 30.0), (0.0, 100.0), 50) == (80.0, 100.0)
+
+
+def test_what_lies_over_a_run_has_neither_its_colours_nor_its_mark_and_no_two_are_alike():
+    looks = [look.overlay(number) for number in range(20)]
+    assert len(set(looks)) == 20
+    assert not {one.color for one in looks} & {0, 1}
+    assert look.UNICODE.sparse_marks[0] not in {one.glyph for one in looks}
+    assert all(look.overlay(number, ascii=True).glyph.isascii() for number in range(20))
+
+
+def test_names_are_drawn_harmless_and_each_run_is_named_once(tmp_path, view):
+    other = RunView(fabricate(tmp_path / "other", COURSE, step=100))
+    text = courses.draw(view, [Over("\x1b[31mred", other, 0)], Wish(color=False), 120, 30).text
+    assert "␛[31mred" in text
+    assert "\x1b" not in text
+    assert "run validation" in text
+    assert text.count("⠒■⠒") == 1
+
+
+def test_checkpoints_and_the_cursor_are_marked_where_they_are_wanted(view):
+    plain = courses.draw(view, (), Wish(color=False), 100, 30).text
+    marked = courses.draw(view, (), Wish(color=False, checkpoints=True, cursor=40.0), 100, 30).text
+    assert "checkpoint" not in plain
+    assert "cursor" not in plain
+    assert "checkpoint at 10" in marked
+    assert "cursor at 40" in marked
+
+
+@given(st.integers(20, 200), st.floats(0, 1))
+def test_a_column_of_a_plot_and_its_x_belong_together(width, share):
+    plot = draw([Series("a", [0, 50, 100], [1, 2, 3])], width=width, height=12)
+    column = plot.left + int(share * (plot.columns - 1))
+    assert plot.column_of(plot.x_at(column)) == column
+    assert plot.x_low <= plot.x_at(-5) <= plot.x_at(10_000) <= plot.x_high
+
+
+def test_a_plot_without_room_for_data_has_no_columns():
+    assert draw([Series("a", [0, 1], [1, 2])], width=5, height=2).columns == 0
+    assert draw([], width=0, height=0) == Plot("")
