@@ -3,12 +3,15 @@
 import ast
 import importlib
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from memlab.errors import UnknownName, did_you_mean
+
+_one_at_a_time = threading.Lock()  # CPython counts the depth of trees for all threads together: two at a time can raise SystemError
 
 Kind = Literal["source", "tokenizer", "family"]
 
@@ -33,7 +36,9 @@ def names(kind: Kind) -> list[str]:
 
 def describe(kind: Kind, name: str) -> Description:
     """What a plug-in says of itself, read from its source text: fast, and safe for one whose libraries are missing."""
-    tree = ast.parse(_path(kind, name).read_text(encoding="utf-8"))
+    text = _path(kind, name).read_text(encoding="utf-8")
+    with _one_at_a_time:
+        tree = ast.parse(text)
     summary, _, details = (ast.get_docstring(tree) or "").partition("\n")
     return Description(name, summary.rstrip("."), details.strip(), _literals(tree))
 

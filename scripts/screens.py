@@ -1,6 +1,6 @@
 """Pictures of the lab's screens for the README: python scripts/screens.py HOME docs/pictures [--theme dark]
 
-HOME has the runs that are shown; LIVE shows the newest, with the run after it laid over. Nothing is changed there.
+HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over. Nothing is changed there.
 """
 
 import argparse
@@ -45,7 +45,7 @@ async def take(home: Path, folder: Path, theme: str, size: tuple[int, int]) -> N
         app.theme = theme
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: app.rows and all(row["is_read"] for row in app.rows))
-            await pilot.press("j", "space", "k")
+            await pilot.press("j", "j", "j", "space", "home")
             await pilot.pause(2)
             save(app, folder / "runs.svg")
             await pilot.press("enter")

@@ -78,7 +78,7 @@ def resume(
         int | None,
         typer.Option(help="The whole budget in steps; more than before extends a finished run, at the learning rate that it ended with."),
     ] = None,
-    devices: Devices = None,
+    devices: Annotated[int | None, typer.Option(help="So many devices of this machine train together.", show_default="as before")] = None,
     settings: Set = None,
     detach: Detach = False,
 ) -> None:
@@ -106,12 +106,12 @@ def stop(
     launch.stop(found)
     if not launch.wait(found, wait):
         raise RunError(
-            f"run '{found.name}' has not left after {wait:g} s; it saves at its next step, `memlab watch {found.name}` shows when"
+            f"run '{found.name}' has not left after {wait:g} s; it saves at its next step, `memlab watch {found.word}` shows when"
         )
     state, status = found.state(), found.status()
     say(
         f"{found.name} is {status} at step {state.step:,} of {state.steps:,}"
-        + (f"; `memlab resume {found.name}` goes on" if status != "finished" else "")
+        + (f"; `memlab resume {found.word}` goes on" if status != "finished" else "")
     )
 
 
@@ -160,7 +160,7 @@ def _say_lines(home: Path, run: RunDir, changes: dict[str, Any]) -> None:
     say(f"{run.name} in {run.path}\nStart one line on each machine; all of them must see this directory and {home / 'corpora'}.")
     for number, line in enumerate(lines(run.path, home, train), start=1):
         say(f"\n# machine {number}{' (this one: the others must reach it by its name)' if number == 1 else ''}\n{line}")
-    say(f"\n  memlab watch {run.name}\n  memlab stop {run.name}\nThe same lines resume it.")
+    say(f"\n  memlab watch {run.word}\n  memlab stop {run.word}\nThe same lines resume it.")
 
 
 def _begin(run: RunDir, begin: Callable[[], object], detach: bool) -> int:
@@ -170,5 +170,5 @@ def _begin(run: RunDir, begin: Callable[[], object], detach: bool) -> int:
     if not detach:
         return watch.attend(run, begin)
     begin()
-    say(f"{run.name} is training in its own process.\n  memlab watch {run.name}\n  memlab stop {run.name}\n  {run.path}")
+    say(f"{run.name} is training in its own process.\n  memlab watch {run.word}\n  memlab stop {run.word}\n  {run.path}")
     return 0

@@ -74,7 +74,7 @@ def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "ste
     except KeyboardInterrupt:
         if not run.path.exists():
             raise
-        say(f"\n{run.name} goes on by itself.\n  memlab watch {run.name}\n  memlab stop {run.name}{_how_to_call()}")
+        say(f"\n{run.name} goes on by itself.\n  memlab watch {run.word}\n  memlab stop {run.word}{_how_to_call()}")
         return LEFT
     return _conclude(view)
 
@@ -106,7 +106,7 @@ def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
 
     now = look()
     width = max(1, now.width - 1)  # a full row would leave the cursor in the next one
-    hints = (f"Ctrl-C leaves it running · memlab stop {view.run.name} ends it", "Ctrl-C leaves it running")
+    hints = (f"Ctrl-C leaves it running · memlab stop {view.run.word} ends it", "Ctrl-C leaves it running")
     hint = [safe(next((words for words in hints if len(words) <= width), hints[-1]), width, ascii=now.ascii)] if now.height > 10 else []
     return [*_picture(view, width, max(1, now.height - len(hint)), x, log, raw).split("\n"), *hint]
 
@@ -168,20 +168,20 @@ def _conclude(view: "RunView") -> int:
     from memlab.training import launch
     from memlab.training.schedule import ends_at_zero
 
-    name = view.run.name
+    name, word = view.run.name, view.run.word
     if view.status in ("failed", "lost"):
         complain(view.problem())
         return max(1, launch.exit_status(view.run) or 1)  # below 0: ended by a signal
     if not view.has_facts:
-        say(f"{name} is {view.status}; it had not begun to train.\n  memlab resume {name}{_how_to_call()}")
+        say(f"{name} is {view.status}; it had not begun to train.\n  memlab resume {word}{_how_to_call()}")
         return STOPPED
     draw(_closing(view))
     if view.status == "stopped":
-        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.\n  memlab resume {name}{_how_to_call()}")
+        say(f"Stopped at step {view.step:,} of {view.steps:,} and saved.\n  memlab resume {word}{_how_to_call()}")
         return STOPPED
     train = view.run.experiment().train
     rate = f" --set train.min_lr={train.lr / 10:.2g}" if ends_at_zero(train) and view.steps else ""
-    commands = (f"sample {name}", f"watch {name} --log", f"resume {name} --steps {2 * view.steps or _FIRST_STEPS}{rate}", "runs")
+    commands = (f"sample {word}", f"watch {word} --log", f"resume {word} --steps {2 * view.steps or _FIRST_STEPS}{rate}", "runs")
     say("Next:\n" + "\n".join(f"  memlab {command}" for command in commands) + _how_to_call())
     return 0
 

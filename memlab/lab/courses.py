@@ -68,8 +68,8 @@ def _series_over(one: Over, wish: Wish) -> list[Series]:
     training, validation = one.view.series(wish.axis)
     name = safe(one.name)
     return [
-        replace(training, name=f"{name} training", color=chosen.color, glyph=" "),
-        replace(validation, name=name, color=chosen.color, glyph=chosen.glyph),
+        replace(training, name=f"{name} training", color=chosen.color, glyph=" ", behind=True),
+        replace(validation, name=name, color=chosen.color, glyph=chosen.glyph, behind=True),
     ]
 
 

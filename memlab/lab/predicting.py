@@ -69,7 +69,7 @@ def _fixed_passages(run: RunDir, home: Path, kept: "Kept") -> list[tuple[str, st
     """Part, name, inputs (T,) and targets (T,) of the first training row and the first validation row."""
     recorded = run.provenance().get("data")
     if not recorded:
-        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.name}` shows how far it is")
+        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
     depends_on = [str(run.path), str(home), json.dumps(recorded, sort_keys=True)]
     return kept.get("passages", depends_on, lambda: _read_passages(run, home, recorded))
 

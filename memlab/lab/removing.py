@@ -17,7 +17,7 @@ def require_removable(run: RunDir) -> None:
     except RunError:  # its state is damaged: no trainer goes on with that
         active = False
     if active:
-        raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.name}` first")
+        raise UsageError(f"run '{run.name}' is being trained; `memlab stop {run.word}` first")
 
 
 def remove(run: RunDir) -> None:

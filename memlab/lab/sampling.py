@@ -67,7 +67,7 @@ def choose_checkpoint(run: RunDir, word: str) -> int:
 
     there = checkpoints.steps(run.checkpoints)
     if not there:
-        raise RunError(f"run '{run.name}' has no checkpoint yet; `memlab watch {run.name}` shows how far it is")
+        raise RunError(f"run '{run.name}' has no checkpoint yet; `memlab watch {run.word}` shows how far it is")
     if word == "last":
         return there[-1]
     if word == "best" and (best := RunView(run).best()):

@@ -121,11 +121,13 @@ class RunView:
         if self.status == "failed" and self.state:
             return self.state.error
         if self.status == "lost" and self.state is None:
-            return f"it was never started; `memlab resume {self.run.name}` starts it"
+            return f"it was never started; `memlab resume {self.run.word}` starts it"
+        if self.status == "lost" and state.is_copy(self.run.state_path, self.state):
+            return f"a copy of a run that was being trained; `memlab resume {self.run.word}` goes on with it from its last checkpoint"
         if self.status == "lost":
             return (
                 "the trainer is gone without a word (killed, perhaps for memory, or the machine went down); "
-                f"`memlab resume {self.run.name}` goes on from the last checkpoint, {self.run.log_path} is its log"
+                f"`memlab resume {self.run.word}` goes on from the last checkpoint, {self.run.log_path} is its log"
             )
         return ""
 

@@ -49,6 +49,7 @@ class _Curve:
     line: NDArray
     look: Look
     sparse: bool
+    behind: bool
 
     @property
     def smoothed(self) -> bool:
@@ -121,7 +122,7 @@ def draw(
     _draw_texts(canvas, layout, curves, safe(title, width, ascii=ascii), safe(y_label, width, ascii=ascii))
     _draw_guides(canvas, layout.area, view, events, signs)
     _draw_floors(canvas, layout.area, view, floors, signs)
-    _draw_curves(canvas, layout.area, view, curves, faint=color)
+    _draw_curves(canvas, layout.area, view, sorted(curves, key=lambda one: not one.behind), faint=color)
     _draw_events(canvas, layout, view, events)
     area = layout.area
     return Plot("\n".join(canvas.lines(color)), area.left, area.width, view.x_low, view.x_high)
@@ -135,7 +136,7 @@ def plot(series: Sequence[Series], floors: Sequence[Floor] = (), markers: Sequen
 def _curve(one: Series, look: Look, smoothing: float) -> _Curve:
     x, y = one.points()
     sparse = one.role == "validation"
-    return _Curve(one.name, x, y, smooth(y, smoothing) if smoothing and not sparse else y, look, sparse)
+    return _Curve(one.name, x, y, smooth(y, smoothing) if smoothing and not sparse else y, look, sparse, one.behind)
 
 
 def _curve_entries(curves: Sequence[_Curve]) -> list[Entry]:

@@ -13,7 +13,7 @@ class Series:
 
     role says how it was measured: a "train" value is one noisy batch (dense, smoothed on request), a "validation" value a mean over many
     (sparse, marked point by point, never smoothed). glyph replaces the mark that the role would get; color is an index into `look.PALETTE`,
-    for instance one for each run, where the order of the series would choose otherwise.
+    for instance one for each run, where the order of the series would choose otherwise. What is behind never hides what is not.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Series:
     role: Literal["train", "validation"] = "train"
     glyph: str = ""
     color: int | None = None
+    behind: bool = False
 
     def points(self) -> tuple[NDArray, NDArray]:
         """x and y as floats, in the order of x, without the points whose x is not finite. Different lengths raise ValueError."""

@@ -14,6 +14,7 @@ It is the only link between a trainer and whoever looks on: the command line, th
 
 import os
 import secrets
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ class RunDir:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def word(self) -> str:
+        """What to type to mean this run: its name where it lies in a home, else its path."""
+        return self.name if self.path.parent.name == "runs" else shlex.quote(str(self.path))
 
     @property
     def config_path(self) -> Path:

@@ -25,7 +25,7 @@ def claim(run: RunDir, changes: dict[str, Any], spawn: Callable[[str], int]) -> 
         owner = secrets.token_hex(8)
         before, provenance = run.state(), run.provenance()
         run.stop_path.unlink(missing_ok=True)
-        now = state.of_process(owner, spawn(owner))  # it waits for the lock
+        now = dataclasses.replace(state.of_process(owner, spawn(owner)), inode=run.path.stat().st_ino)  # it waits for the lock
         attempts = [*provenance.get("attempts", []), {"owner": owner, "started": time.time(), "changes": changes}]
         write_json(run.provenance_path, {**provenance, "attempts": attempts})
         state.write(run.state_path, dataclasses.replace(now, step=before.step, steps=before.steps) if before else now)
@@ -110,5 +110,5 @@ def _taken(run: RunDir) -> RunError:
     now = run.state()
     return RunError(
         f"run '{run.name}' is being trained by process {now.pid} on {now.host}; "
-        f"`memlab watch {run.name}` shows it, `memlab stop {run.name}` ends it"
+        f"`memlab watch {run.word}` shows it, `memlab stop {run.word}` ends it"
     )

@@ -25,7 +25,8 @@ _SAME_START_SECONDS = 2.0  # a process's start is counted from the boot, whose t
 class State:
     """What a trainer says of itself. `status` is never 'lost': that is what a reader derives.
 
-    `pid` and `started` (seconds since the epoch, to tell a reused pid) name the process that signals go to; `heartbeat` is
+    `pid` and `started` (seconds since the epoch, to tell a reused pid) name the process that signals go to; `inode` is the number
+    of the run directory, which a copy of it does not share; `heartbeat` is
     the writer's clock when it last replaced the file, and the file's modification time is refreshed in between. `work` is a
     long piece of work before training (building the corpus): doing, done, total (None: unknown), unit, since.
     """
@@ -35,6 +36,7 @@ class State:
     pid: int
     started: float
     host: str
+    inode: int = 0
     step: int = 0
     steps: int = 0
     heartbeat: float = 0.0
@@ -70,7 +72,7 @@ def derived(path: Path, state: State) -> Status:
     if state.status not in ACTIVE:
         return state.status
     if state.host == socket.gethostname():
-        return state.status if is_alive(state) else "lost"
+        return state.status if is_alive(state) and not is_copy(path, state) else "lost"
     return state.status if _silence(path) < LOST_AFTER_SECONDS else "lost"
 
 
@@ -84,6 +86,11 @@ def is_alive(state: State) -> bool:
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):  # ValueError: a number that no process can have
         return False
+
+
+def is_copy(path: Path, state: State) -> bool:
+    """Whether the directory of this state file is a copy, made on this machine, of the one that the state was written in."""
+    return bool(state.inode) and state.host == socket.gethostname() and path.parent.stat().st_ino != state.inode
 
 
 def touch(path: Path) -> None:

@@ -45,10 +45,11 @@ def resume(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
             raise UsageError(f"'{name}' cannot change when a run is resumed: weights and data order depend on it; start a new run with it")
     experiment = config.changed(run.experiment(), changes)
     state = run.state()
+    _require_corpus(run, home)
     if state and not run.is_active():
         if state.status == "finished" and not changes.keys() & _BUDGETS:
             raise UsageError(
-                f"run '{run.name}' has finished its {state.steps:,} steps; extend it with `memlab resume {run.name} --steps N`"
+                f"run '{run.name}' has finished its {state.steps:,} steps; extend it with `memlab resume {run.word} --steps N`"
             )
         if state.status == "failed" and not changes.keys() - _BUDGETS and _ended_not_finite(run):
             raise UsageError(f"run '{run.name}' would fail again in the same way: {state.error}")
@@ -120,6 +121,14 @@ def _spawn(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
         claim(run, changes, spawn)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _require_corpus(run: RunDir, home: Path) -> None:
+    """Raise DataError where the text of a run is not here, before its trainer would end the run for that."""
+    from memlab.data.corpus import open_recorded
+
+    if recorded := run.provenance().get("data"):
+        open_recorded(home, recorded["corpus"], recorded["content"])
 
 
 def _check_budget(run: RunDir, train: config.Train, done: int) -> None:

@@ -203,7 +203,7 @@ class Trainer:
             checkpoints.go_back_to(self.folder, good)
         raise TrainingError(
             f"the {what} is not finite after {step:,} steps; the last good checkpoint is step {good:,}. "
-            f"Resume from it with a changed setting, for example: memlab resume {self.own.run.name} --set train.lr={self.train.lr / 3:.2g}"
+            f"Resume from it with a changed setting, for example: memlab resume {self.own.run.word} --set train.lr={self.train.lr / 3:.2g}"
         )
 
     def _evaluate_if_due(self) -> None:

@@ -5,7 +5,7 @@
     keys.py       the user's own keys
     settings.py   how the user last looked at things
     themes.py     colours by role
-    background.py work away from the screen's thread
+    background.py work away from the screen's thread; reader.py and artist.py do it for RUNS and LIVE
     screens/      one screen a file; LabScreen in screens/base.py is what they share
     widgets/      Lines (rows of text), Listing (a table with a cursor), KeyLine (the footer) and what shows one thing
     style.tcss    where the panes go

@@ -19,7 +19,6 @@ _SHOWN = {
     "up": "↑",
     "down": "↓",
     "escape": "esc",
-    "space": "space",
 }
 
 

@@ -63,7 +63,7 @@ class LabApp(App[Sequence[str]]):
         self.settings, self._notice = settings.read(self.settings_path)
         self._keeping: Timer | None = None
         self._is_told = False
-        self.rows: list[dict[str, Any]] = []  # of `lab.following.Runs`, as RUNS saw them last
+        self.rows: list[dict[str, Any]] = []  # of `lab.following.Runs`, seconds old at most
         self.marked: dict[str, int] = {}  # path of a selected run -> the number that its colour and glyph come from
         for name in themes.NAMES:
             self.register_theme(themes.theme(name))
@@ -148,4 +148,6 @@ class LabApp(App[Sequence[str]]):
         if self._keeping is not None:
             with contextlib.suppress(MemlabError):  # nobody is left to be told
                 settings.write(self.settings_path, self.settings)
-        self.exit([row["name"] for row in self.rows if row["state"] in ACTIVE])
+        listed = [row["name"] for row in self.rows if row["state"] in ACTIVE]
+        started = [name for screen in self.screen_stack for name in getattr(screen, "going", ())]  # perhaps since they were listed
+        self.exit(list(dict.fromkeys([*listed, *started])))

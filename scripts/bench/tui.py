@@ -1,6 +1,6 @@
 """How the lab on the screen behaves: time to the first screen, from a key to paint, bytes while watching, and what it costs the trainer.
 
-    python scripts/bench/tui.py [--runs 200] [--rows 5000] [--keys 150] [--seconds 15]
+    python scripts/bench/tui.py [--runs 200] [--rows 5000] [--keys 150] [--seconds 6] [--pairs 20]
 
 Everything happens in a home of its own. The app runs on a pseudo terminal of 120 × 34; a trainer of the demo preset uses all cores.
 """
@@ -19,8 +19,11 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from pathlib import Path
+
+import psutil
 
 from memlab import config, registry
 from memlab.rundir import RunDir, create, events, state
@@ -168,43 +171,52 @@ def speed(run: RunDir, seconds: float) -> float:
     follower.poll()
     time.sleep(seconds)
     rates = [row["tokens_per_second"] for row in follower.poll() if row["kind"] == "train"]
-    return statistics.fmean(rates)
+    return statistics.harmonic_mean(rates)
 
 
-def processor_seconds(pid: int) -> float:
-    """What a process and the children that it waits for have used."""
-    import psutil
+def processes(app: App) -> list[psutil.Process]:
+    """The app and its child process, not the trainer."""
+    own = psutil.Process(app.process.pid)
+    return [own, *own.children(recursive=True)]
 
-    return sum(sum(one.cpu_times()[:2]) for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)))
+
+def processor_seconds(app: App) -> float:
+    """What they have used."""
+    return sum(sum(one.cpu_times()[:2]) for one in processes(app))
 
 
-def slow_down(home: Path, run: RunDir, seconds: float, pairs: int = 6) -> None:
-    """The trainer's speed with the app open on its curves against without, in turn."""
-    shares, received, busy = [], 0.0, []
+def slow_down(home: Path, run: RunDir, seconds: float, pairs: int) -> None:
+    """The trainer's speed with the app open on its curves against the same with the app and its child held by SIGSTOP, in turn."""
+    app = App(home)
+    app.until("trains")
+    app.press("g\r")
+    app.quiet(30)  # until the child has predicted for the first time
+    received = [0]
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                received[0] += len(os.read(app.terminal, 1 << 16))
+
+    threading.Thread(target=read, daemon=True).start()
+    shares, busy, n_bytes = [], [], []
     for _ in range(pairs):
+        for process in processes(app):
+            process.suspend()
         alone = speed(run, seconds)
-        app = App(home)
-        app.until("trains")
-        app.press("\r")
-        app.quiet(2)
-        watcher = os.fork()
-        if watcher == 0:  # reads what the app writes, as a terminal does
-            with contextlib.suppress(OSError):
-                while True:
-                    os.read(app.terminal, 1 << 16)
-            os._exit(0)
-        began = processor_seconds(app.process.pid)
+        for process in processes(app):
+            process.resume()
+        began, before = processor_seconds(app), received[0]
         watched = speed(run, seconds)
-        busy.append((processor_seconds(app.process.pid) - began) / seconds)
-        os.kill(watcher, 9)
-        os.waitpid(watcher, 0)
-        received += app.quiet(seconds) / seconds / pairs
-        app.end()
+        busy.append((processor_seconds(app) - began) / seconds)
+        n_bytes.append((received[0] - before) / seconds)
         shares.append(1 - watched / alone)
-    print(f"while watching: {received:,.0f} bytes per second, {100 * statistics.median(busy):.1f} % of one processor")
+    app.end()
+    low, high = statistics.quantiles(shares, n=4)[::2]
+    print(f"while watching: {statistics.median(n_bytes):,.0f} bytes per second, {100 * statistics.median(busy):.1f} % of one processor")
     print(
         f"slow-down of training with the app attached: median {100 * statistics.median(shares):.1f} % of {pairs} pairs "
-        f"(from {100 * min(shares):.1f} to {100 * max(shares):.1f}), goal at most 2 %"
+        f"(quartiles {100 * low:.1f} and {100 * high:.1f}), goal at most 2 %; load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -213,7 +225,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--keys", type=int, default=150)
-    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--pairs", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -237,7 +250,7 @@ def main() -> None:
             app.quiet(2)
             paint(app, arguments.keys, ["\x1b[D", "\x1b[D", "\x1b[C"], "moving the cursor, a trainer on all cores")
             app.end()
-            slow_down(home, run, arguments.seconds)
+            slow_down(home, run, arguments.seconds, arguments.pairs)
         finally:
             launch.stop(run)
             launch.wait(run, 60)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -302,3 +303,31 @@ def plain_run(home, name, corpus) -> RunDir:
     if corpus:
         run.provenance_path.write_text(json.dumps({"attempts": [], "data": {"corpus": corpus}}))
     return run
+
+
+@SLOW
+def test_a_copy_of_a_running_run_is_no_run_of_its_own_and_stopping_it_leaves_the_original_alone(lab, tmp_path):
+    run = lab.start("copied", {"train.steps": 1_000_000})
+    until(lambda: run.events(), "it trains")
+    copy = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
+    assert copy.status() == "lost"
+    refused = lab.memlab("stop", str(copy.path))
+    assert refused.returncode == 2
+    assert "is not being trained" in refused.stderr
+    assert (
+        f"a copy of a run that was being trained; `memlab resume {copy.path}` goes on with it" in lab.memlab("watch", str(copy.path)).stderr
+    )
+    assert run.is_active()
+    lab.kill(run)
+
+
+@SLOW
+def test_a_finished_run_whose_corpus_is_not_here_stays_finished_when_it_cannot_be_resumed(memorised, lab, tmp_path):
+    copy = RunDir(shutil.copytree(memorised[0].path, tmp_path / "copy"))
+    refused = lab.memlab("--home", str(tmp_path / "elsewhere"), "resume", str(copy.path), "--steps", "500")
+    assert refused.returncode != 0
+    assert "the corpus of this run" in refused.stderr
+    assert copy.status() == "finished"
+    shown = lab.memlab("watch", str(copy.path))
+    assert shown.returncode == 0
+    assert f"memlab sample {copy.path}" in shown.stdout

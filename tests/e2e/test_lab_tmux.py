@@ -48,8 +48,8 @@ def test_a_run_is_watched_left_found_again_and_stopped(lab, terminal):
     terminal.type("clear; memlab")
     terminal.until("❯    in-the-lab", "running", "s stop")
     terminal.tmux("send-keys", "s")
-    terminal.until("in-the-lab saves and leaves", "stopped")
-    assert run.status() == "stopped"
+    terminal.until("in-the-lab saves and leaves")
+    until(lambda: run.status() == "stopped", "it has stopped")
     terminal.until("r resume")
     terminal.tmux("send-keys", "r")
     terminal.until("in-the-lab goes on", "running", "s stop")

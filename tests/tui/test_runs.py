@@ -273,6 +273,17 @@ async def test_quitting_names_the_runs_that_go_on(home):
 
 
 @played
+async def test_quitting_from_a_run_names_it_once_also_where_the_listing_does_not_know_it_yet(home):
+    async with lab(home) as player:
+        await player.until("6.25")
+        await player.press("j", "enter")
+        await player.until("leave it running")
+        player.app.rows = []
+        await player.press("q")
+    assert player.app.return_value == ["middle"]
+
+
+@played
 async def test_any_size_is_survived(home):
     async with lab(home, (1, 1)) as player:
         for size in [(1, 1), (3, 2), (20, 3), (200, 2), (2, 50), (59, 19), (60, 20), (130, 40)]:

@@ -100,6 +100,14 @@ def test_names_are_drawn_harmless_and_each_run_is_named_once(tmp_path, view):
     assert text.count("⠒■⠒") == 1
 
 
+def test_what_lies_over_a_run_never_hides_it(view):
+    alone = courses.draw(view, (), Wish(smoothing=0.0), 100, 30).text.split("\n")
+    both = courses.draw(view, [Over("the same", view, 0)], Wish(smoothing=0.0), 100, 30).text.split("\n")
+    drawn = [line.replace("\x1b[0m", "") for line in both if "38;5;32m" in line or "38;5;172m" in line]
+    assert "38;5;35m" not in "".join(drawn[2:]), "only the legend has its colour"
+    assert len(alone) == len(both)
+
+
 def test_checkpoints_and_the_cursor_are_marked_where_they_are_wanted(view):
     plain = courses.draw(view, (), Wish(color=False), 100, 30).text
     marked = courses.draw(view, (), Wish(color=False, checkpoints=True, cursor=40.0), 100, 30).text

@@ -103,10 +103,10 @@ def test_there_is_no_time_left_for_a_run_that_does_not_run(tmp_path):
 def test_a_failed_run_says_why_and_a_lost_one_how_to_go_on(tmp_path):
     failed = RunView(fabricate(tmp_path / "failed", status="failed", error="the loss is not finite"))
     assert failed.problem() == "the loss is not finite"
-    lost = RunView(fabricate(tmp_path / "lost", status="running", pid=2**22 + 1))
+    lost = RunView(fabricate(tmp_path / "runs" / "lost", status="running", pid=2**22 + 1))
     assert lost.status == "lost"
     assert "`memlab resume lost` goes on from the last checkpoint" in lost.problem()
-    assert str(tmp_path / "lost" / "log.txt") in lost.problem()
+    assert str(tmp_path / "runs" / "lost" / "log.txt") in lost.problem()
     assert RunView(fabricate(tmp_path / "fine")).problem() == ""
 
 

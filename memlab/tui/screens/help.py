@@ -55,5 +55,5 @@ class HelpScreen(ModalScreen[None]):
         if rows:
             yield self.app.text(title, "quiet")
             for key, words in rows:
-                yield Text.assemble((f"  {key:<10}", self.app.style("accent")), words)
+                yield Text.assemble((f"  {key:<16}", self.app.style("accent")), words)
             yield Text()

@@ -1,7 +1,6 @@
 """LIVE: a run's curves while it trains, or as they ended, with its numbers and whatever is laid over it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.text import Text
@@ -9,60 +8,27 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from memlab.errors import MemlabError, RunError
 from memlab.lab import courses
-from memlab.lab.courses import Over, Wish
-from memlab.lab.view import AXES, RunView, open_view
+from memlab.lab.view import AXES
 from memlab.render.curves import Plot
 from memlab.rundir import RunDir
 from memlab.rundir.state import ACTIVE
 from memlab.training import launch
 from memlab.tui import actions
 from memlab.tui.actions import Action
-from memlab.tui.background import Pace, Repeating
+from memlab.tui.artist import Artist, Drawn, Order
 from memlab.tui.screens.base import LabScreen
 from memlab.tui.screens.runs import RESUMABLE
-from memlab.tui.widgets import numbers
-from memlab.tui.widgets.curves import Curves, lines_of, wish
+from memlab.tui.widgets.curves import Curves, wish
 from memlab.tui.widgets.keyline import name_pane
 from memlab.tui.widgets.lines import Lines
 from memlab.tui.widgets.predictions import Predictions
-from memlab.tui.widgets.runrows import wrapped
 
-_POLL_SECONDS = 0.5  # at most two new pictures a second
-_REST_SECONDS = 0.04  # after a picture that a key asked for
-_SHARE = 0.01  # of a processor, for pictures and for numbers: they may come from the trainer's
 _SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """What the drawing thread is to draw, and how large."""
-
-    wish: Wish
-    over: tuple[tuple[Path, int], ...]
-    size: tuple[int, int]
-    beside: tuple[int, int]
-    held: bool
-    theme: str
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What it has drawn: the plot with its lines, the numbers beside it and below it."""
-
-    order: _Order
-    plot: Plot
-    lines: list[Text]
-    everything: courses.Range | None
-    beside: Sequence[Text] = ()
-    below: Sequence[Text] = ()
-    status: str = ""
-    n_evaluations: int = 0  # that a checkpoint goes with
-
-
 class LiveScreen(LabScreen):
-    """The curves of one run. Files are read and pictures drawn on a thread of its own."""
+    """The curves of one run, drawn by an Artist, and the keys that say what is to be drawn."""
 
     NAME = "live"
     BINDINGS = actions.bindings(NAME)
@@ -74,12 +40,9 @@ class LiveScreen(LabScreen):
         self._cursor: float | None = None
         self._held = False
         self._with_others = True
-        self._drawn: _Drawn | None = None
-        self._has_news = False
-        self._picture_pace, self._numbers_pace = Pace(_SHARE, _POLL_SECONDS), Pace(_SHARE, _POLL_SECONDS)
-        self._order: _Order | None = None
-        self._view: RunView | None = None
-        self._others: dict[Path, RunView] = {}
+        self._drawn: Drawn | None = None
+        self._order: Order | None = None
+        self._artist = Artist(self, self.run, self._take, self._fail)
 
     def compose_panes(self) -> Iterable[Widget]:
         with Horizontal(id="top"):
@@ -91,7 +54,6 @@ class LiveScreen(LabScreen):
 
     def on_mount(self) -> None:
         self._title()
-        self._artist = Repeating(self, self._draw)
         self.call_after_refresh(self._artist.start)
 
     def on_unmount(self) -> None:
@@ -104,73 +66,12 @@ class LiveScreen(LabScreen):
         super().recolour()
         self._ask()
 
-    # On the drawing thread.
-
-    def _draw(self) -> float:
-        """Read what is new and show it, or whatever else is wanted; seconds until the next look."""
-        order = self._order
-        if order is None or min(order.size) < 1:
-            return _POLL_SECONDS
-        try:
-            self._has_news = self._read(order) or self._has_news
-        except MemlabError as error:
-            self._drawn = None
-            self.call_later(self._fail, wrapped(self.lab.safe(str(error)), order.size[0], order.size[1]))
-            return _POLL_SECONDS
-        if self._drawn is None or order != self._drawn.order or (self._has_news and not order.held and self._picture_pace.is_due):
-            with self._picture_pace.work():
-                self._drawn = self._numbers(self._picture(order))
-            self._has_news = False
-            self.call_later(self._take, self._drawn)
-            return _REST_SECONDS if self._order != order else _POLL_SECONDS
-        if self._has_news and not order.held and self._numbers_pace.is_due:
-            with self._numbers_pace.work():
-                self._drawn = self._numbers(self._drawn)
-            self.call_later(self._take, self._drawn)
-        return _POLL_SECONDS
-
-    def _read(self, order: _Order) -> bool:
-        """Whether there is anything new. Raises RunError where a run cannot be read, or is no more."""
-        if not self.run.config_path.exists():
-            self._view = None
-            raise RunError(f"run '{self.run.name}' is gone: {self.run.path} is no run directory any more")
-        if self._view is None:
-            self._view, changed = open_view(self.run), True
-        else:
-            changed = not order.held and self._view.poll()
-        wanted = {path for path, _ in order.over}
-        self._others = {path: view for path, view in self._others.items() if path in wanted}
-        for path in wanted:
-            if path not in self._others:
-                self._others[path], changed = open_view(RunDir(path)), True
-            elif not order.held:
-                changed = self._others[path].poll() or changed
-        return changed
-
-    def _over(self, order: _Order) -> list[Over]:
-        return [Over(path.name, self._others[path], number) for path, number in order.over]
-
-    def _picture(self, order: _Order) -> _Drawn:
-        over = self._over(order)
-        plot = courses.draw(self._view, over, order.wish, *order.size)
-        return _Drawn(order, plot, lines_of(self.lab, plot.text), courses.whole(self._view, over, order.wish.axis))
-
-    def _numbers(self, drawn: _Drawn) -> _Drawn:
-        view, order, wish = self._view, drawn.order, drawn.order.wish
-        cursor = courses.at(view, self._over(order), wish.axis, wish.cursor) if wish.cursor is not None else []
-        beside = numbers.beside(self.lab, view, cursor, *order.beside) if min(order.beside) else []
-        below = numbers.below(self.lab, view, cursor, order.size[0]) if not beside else []
-        n_evaluations = len(view.evaluations) if any(row["kind"] == "checkpoint" for row in view.rows) else 0
-        return replace(drawn, beside=beside, below=below, status=view.status, n_evaluations=n_evaluations)
-
-    # On the screen's thread.
-
     def _ask(self) -> None:
         """Order the picture as it is wanted now."""
         curves, beside = self.query_one(Curves), self.query_one("#numbers")
         lab = self.lab
         over = tuple((Path(path), number) for path, number in lab.marked.items() if Path(path) != self.run.path)
-        self._order = _Order(
+        self._order = Order(
             wish(lab, x=self._x, cursor=self._cursor),
             over if self._with_others else (),
             tuple(curves.size),
@@ -179,9 +80,10 @@ class LiveScreen(LabScreen):
             lab.theme,
         )
         self._title()
-        self._artist.wake()
+        self._artist.ask(self._order)
 
-    def _take(self, drawn: _Drawn) -> None:
+    def _take(self, drawn: Drawn) -> None:
+        self._drawn = drawn
         self.query_one(Curves).show_plot(drawn.plot, drawn.lines)
         self.query_one("#numbers", Lines).show(drawn.beside)
         self.query_one("#below-curves", Lines).show(drawn.below)
@@ -189,6 +91,7 @@ class LiveScreen(LabScreen):
         self.refresh_bindings()
 
     def _fail(self, problem: list[str]) -> None:
+        self._drawn = None
         self.query_one(Curves).show_plot(Plot(""), [self.lab.text(line, "bad") for line in problem])
         self.query_one("#numbers", Lines).show([])
         self.query_one("#below-curves", Lines).show([])
@@ -213,6 +116,11 @@ class LiveScreen(LabScreen):
             "cursor-left": plotted,
             "cursor-right": plotted,
         }.get(id, True)
+
+    @property
+    def going(self) -> list[str]:
+        """The run, while it goes on."""
+        return [self.run.name] if self._drawn is not None and self._drawn.status in ACTIVE else []
 
     def label(self, action: Action) -> str:
         over = action.id == "leave" and self._drawn is not None and self._drawn.status not in ACTIVE
@@ -311,4 +219,4 @@ class LiveScreen(LabScreen):
 
     def _done(self, said: str) -> None:
         self.lab.say(f"{self.run.name} {said}")
-        self._artist.wake()
+        self._artist.ask()

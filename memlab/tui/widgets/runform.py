@@ -163,3 +163,4 @@ class RunForm(Fields):
     def _stepped(self, event: Line.Stepped) -> None:
         event.stop()
         event.line.value = stepped(event.line.value, event.up)
+        event.line.cursor_position = len(event.line.value)
