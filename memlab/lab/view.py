@@ -121,7 +121,7 @@ class RunView:
         if self.status == "failed" and self.state:
             return self.state.error
         if self.status == "lost" and self.state is None:
-            return f"it was never started; `memlab resume {self.run.word}` starts it"
+            return f"it was never started; `memlab resume {self.run.word}` starts it, or says how where it is for several machines"
         if self.status == "lost" and state.is_copy(self.run.state_path, self.state):
             return f"a copy of a run that was being trained; `memlab resume {self.run.word}` goes on with it from its last checkpoint"
         if self.status == "lost":

@@ -77,7 +77,7 @@ class RunDir:
     def original(self) -> config.Experiment:
         """The experiment as it was started. Raises RunError naming the file where it is corrupt."""
         try:
-            return config.from_dict(read_json(self.config_path))
+            return config.from_dict(_without_zero_budgets(read_json(self.config_path)))
         except ConfigError as error:
             raise RunError(f"{self.config_path} is not a configuration that this version understands: {error}") from None
 
@@ -138,6 +138,14 @@ def create(path: Path, toml: str, experiment: config.Experiment) -> RunDir:
             shutil.rmtree(aside, ignore_errors=True)
             raise
     return RunDir(path)
+
+
+def _without_zero_budgets(table: Any) -> Any:
+    """A configuration as this version writes it: earlier ones wrote 0 for each budget that was not given."""
+    train = table.get("train") if isinstance(table, dict) else None
+    if not isinstance(train, dict) or all(train.get(name) is None for name in config.BUDGETS if train.get(name) != 0):
+        return table
+    return {**table, "train": {name: None if name in config.BUDGETS and value == 0 else value for name, value in train.items()}}
 
 
 def _is_attempt(value: Any) -> bool:

@@ -92,7 +92,7 @@ class Own:
 
     def __init__(self, folder, rows=()):
         self.rows, self.updates = list(rows), []
-        self.run = SimpleNamespace(checkpoints=folder, name="a-run", events=lambda: self.rows)
+        self.run = SimpleNamespace(checkpoints=folder, name="a-run", word="a-run", events=lambda: self.rows)
 
     def event(self, kind, **fields):
         self.rows.append({"kind": kind, **fields})

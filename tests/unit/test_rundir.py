@@ -505,3 +505,11 @@ def test_a_claim_keeps_a_new_owner_waiting_until_its_state_is_written(run):
 
 def test_the_settings_in_the_run_are_plain_json(run):
     assert config.from_dict(json.loads(run.config_path.read_text())) == Experiment(train=Train(steps=5))
+
+
+def test_a_configuration_of_an_earlier_version_in_which_0_meant_not_given_is_understood(run):
+    table = json.loads(run.config_path.read_text())
+    table["train"] |= {"steps": 0, "n_tokens": 0.0, "epochs": 3.0, "minutes": 0.0}
+    run.config_path.write_text(json.dumps(table))
+    train = run.original().train
+    assert (train.steps, train.n_tokens, train.epochs, train.minutes) == (None, None, 3.0, None)
