@@ -344,7 +344,7 @@ def test_nothing_of_a_preset_steers_a_real_terminal(tmp_path):
         app.press("\r")
         for _ in range(len(HOSTILE) + 3):
             app.press("\x1b[D", 0.3)
-        app.press("q", 1.0)
+        app.press("\x11", 1.0)  # ctrl+q: from any screen
     finally:
         app.end()
     text = plain(app.written.decode("utf-8", "strict"))
