@@ -63,11 +63,16 @@ def find_run(home: Path, word: str) -> RunDir:
     raise UnknownName(f"no run '{word}'{did_you_mean(word, names)}")
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a run or a preset can be called so: letters, digits, '.', '_' and '-', beginning with a letter or digit."""
+    return _NAME.fullmatch(name) is not None
+
+
 def new_run_path(home: Path, base: str, name: str | None) -> Path:
     """Where a new run goes: under its given name, which must be free, else under `base`, made a plain name, with the next free number."""
     folder = home / "runs"
     if name is not None:
-        if not _NAME.fullmatch(name) or name == "last":
+        if not is_plain_name(name) or name == "last":
             raise UsageError(f"--name is '{name}'; use letters, digits, '.', '_' and '-', beginning with a letter or digit, and not 'last'")
         if (folder / name).exists():
             raise UsageError(f"there is already a run '{name}'; choose another --name, or `memlab remove {name}` first")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memlab.errors import RunError
-from memlab.lab.sampling import choose_checkpoint
+from memlab.lab.sampling import choose_checkpoint, load_checkpoint
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -52,15 +52,9 @@ def predictions(run: RunDir, home: Path, known_step: int | None, kept: "Kept") -
     if step == known_step:
         return {"step": step}
     import torch
-    from transformers import PreTrainedTokenizerFast
-
-    from memlab import models
-    from memlab.training import checkpoints
 
     passages = _fixed_passages(run, home, kept)
-    with checkpoints.reading(run.checkpoints, step) as path:
-        model = models.load(path).eval()
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+    model, tokenizer = load_checkpoint(run, step)
     torch.set_num_threads(1)  # the cores are the trainer's
     return {"step": step, "passages": [asdict(_predict(model, tokenizer, *passage)) for passage in passages]}
 

@@ -8,7 +8,7 @@ from memlab.lab.view import RunView
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,9 @@ class Sample:
 def sample(run: RunDir, prompt: str, n_tokens: int, temperature: float, seed: int, checkpoint: str = "last") -> Sample:
     """Continue a prompt. `temperature` 0 is greedy. `checkpoint` is last, best or a step. Raises RunError where there is none yet."""
     import torch
-    from transformers import PreTrainedTokenizerFast
-
-    from memlab import models
-    from memlab.training import checkpoints
 
     step = choose_checkpoint(run, checkpoint)
-    with checkpoints.reading(run.checkpoints, step) as path:
-        model = models.load(path).eval()
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+    model, tokenizer = load_checkpoint(run, step)
     context = getattr(model.config, "max_position_embeddings", run.original().model.context)  # not all models bound it
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     if run.original().data.rows == "documents":
@@ -59,6 +53,17 @@ def _continuation(tokenizer: "PreTrainedTokenizerFast", ids: list[int], drawn: l
     """The text after the prompt, with the space that a tokenizer of words puts between them."""
     before, whole = (tokenizer.decode(tokens, clean_up_tokenization_spaces=False) for tokens in (ids, ids + drawn))
     return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(drawn, clean_up_tokenization_spaces=False)
+
+
+def load_checkpoint(run: RunDir, step: int) -> tuple["PreTrainedModel", "PreTrainedTokenizerFast"]:
+    """The model of a step, without dropout, and its tokenizer. Raises RunError where its files are damaged."""
+    from transformers import PreTrainedTokenizerFast
+
+    from memlab import models
+    from memlab.training import checkpoints
+
+    with checkpoints.reading(run.checkpoints, step) as path:
+        return models.load(path).eval(), PreTrainedTokenizerFast.from_pretrained(path)
 
 
 def choose_checkpoint(run: RunDir, word: str) -> int:

@@ -8,9 +8,8 @@ from typing import Any
 from memlab import config, registry
 from memlab.errors import ConfigError, UsageError
 from memlab.files import explained, write_atomic
-from memlab.home import presets_of
+from memlab.home import is_plain_name, presets_of
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ALWAYS = ("source", "family", "size")  # written even where they are the defaults: what a preset is about
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -34,7 +33,7 @@ def save_preset(home: Path, name: str, experiment: config.Experiment, overwrite:
 
 def name_problem(name: str) -> str:
     """Why a preset of the user's own cannot be called so; empty where it can."""
-    if not _NAME.fullmatch(name) or name.endswith(".toml"):
+    if not is_plain_name(name) or name.endswith(".toml"):
         return f"the preset's name is '{name}'; use letters, digits, '.', '_' and '-', beginning with a letter or digit"
     return f"'{name}' is a preset that comes with memlab; choose another name" if name in registry.preset_names() else ""
 

@@ -8,7 +8,7 @@ but for the last one, which makes up the printed N. `n_kv_head` and `n_inner` ho
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PretrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+from transformers.modeling_outputs import BaseModelOutput
 
 from memlab.models.families import _causal
 
@@ -169,7 +169,7 @@ class OpenELMModel(OpenELM):
         return BaseModelOutput(last_hidden_state=last, hidden_states=(*states, last) if output_hidden_states else None)
 
 
-class OpenELMForCausalLM(OpenELM, GenerationMixin):
+class OpenELMForCausalLM(_causal.CausalLM, OpenELM, GenerationMixin):
     """The model with its output layer, which is the embedding again."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed.weight"}  # noqa: RUF012 - as transformers declares it
@@ -179,20 +179,6 @@ class OpenELMForCausalLM(OpenELM, GenerationMixin):
         self.model = OpenELMModel(config)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.post_init()
-
-    def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_others) -> dict:
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool = False,
-        **_others,
-    ) -> CausalLMOutput:
-        """input_ids (B, T) -> logits (B, T, V); hidden_states as OpenELMModel gives them."""
-        return _causal.predict(self.model(input_ids, attention_mask, output_hidden_states), self.lm_head, labels)
 
 
 def rotations(n_positions: int) -> tuple[Tensor, Tensor]:

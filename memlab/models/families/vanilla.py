@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PretrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+from transformers.modeling_outputs import BaseModelOutput
 
 from memlab.models.families import _causal
 
@@ -121,7 +121,7 @@ class VanillaModel(Vanilla):
         return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if output_hidden_states else None)
 
 
-class VanillaForCausalLM(Vanilla, GenerationMixin):
+class VanillaForCausalLM(_causal.CausalLM, Vanilla, GenerationMixin):
     """The model with its output layer."""
 
     def __init__(self, config: VanillaConfig) -> None:
@@ -129,20 +129,6 @@ class VanillaForCausalLM(Vanilla, GenerationMixin):
         self.model = VanillaModel(config)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size)
         self.post_init()
-
-    def prepare_inputs_for_generation(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_others) -> dict:
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool = False,
-        **_others,
-    ) -> CausalLMOutput:
-        """input_ids (B, T) -> logits (B, T, V); hidden_states as VanillaModel gives them."""
-        return _causal.predict(self.model(input_ids, attention_mask, output_hidden_states), self.lm_head, labels)
 
 
 def sinusoids(n_positions: int, width: int) -> Tensor:
