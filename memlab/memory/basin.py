@@ -17,6 +17,7 @@ from memlab.memory.rows import Rows, device_of, take
 from memlab.memory.search import search
 
 PERPLEXITY = 8.0
+_DUST = 1e-9  # of the length of a state: fixed points that differ by less are one, where all patterns are equal and there is no scale
 _NEAREST = 128  # patterns that a first guess is made from
 _WIDE = 18.0  # of ln β, to either side of the inverse of a typical squared distance: 15 decades in all
 _CLOSE, _NARROW = 1e-4, 1e-6  # the end of the search: of the number, relative to the target, and of ln β
@@ -72,7 +73,7 @@ def inside_basin(
     found = descend(torch.cat([state.double(), own]), patterns, beta, scale, tolerance, max_steps)
     ends, other = found.fixed_points.split(len(state))
     apart = torch.linalg.vector_norm(ends - other, dim=1)
-    return (apart <= SAME * scale) & found.converged.view(2, -1).all(0)
+    return (apart <= SAME * scale + _DUST * torch.linalg.vector_norm(other, dim=1)) & found.converged.view(2, -1).all(0)
 
 
 def beta_by_perplexity(queries: Tensor, patterns: Rows, target: float = PERPLEXITY, exclude: Tensor | None = None) -> Temperature:

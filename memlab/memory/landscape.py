@@ -16,7 +16,9 @@ from memlab.memory.plane import Placed
 from memlab.memory.scan import NEGLIGIBLE
 
 _RANGE = 300.0  # the largest exponent of a factor within a tile: what matters then stays within e^±620 in float64, which ends at e^±708
-_DIRECT = 1 << 16  # terms from which on a tile is a product of matrices
+_UNDERFLOW = -700.0  # exponents below are raised to it: where exp underflows it is four times slower
+_NOTHING = -60.0  # the same for terms relative to the largest: 1e-26
+_DIRECT = 1 << 18  # terms from which on a tile is a product of matrices
 _PATTERNS = 1 << 13  # patterns at a time in a product
 
 
@@ -80,8 +82,8 @@ def _pruned(tile: _Tile, u: Tensor, v: Tensor, window: float) -> _Tile:
     squared = (tile.a - _middle(u)).square() + (tile.b - _middle(v)).square() + tile.h
     nearest = squared.argmin()
     least = squared - squared[nearest] - (tile.a - tile.a[nearest]).abs() * _extent(u) - (tile.b - tile.b[nearest]).abs() * _extent(v)
-    kept = least <= window
-    return tile if kept.all() else tile._replace(a=tile.a[kept], b=tile.b[kept], h=tile.h[kept])
+    kept = (least <= window).nonzero()[:, 0]
+    return tile if len(kept) == len(least) else tile._replace(a=tile.a[kept], b=tile.b[kept], h=tile.h[kept])
 
 
 def _by_product(tile: _Tile, u: Tensor, v: Tensor, beta: float) -> Tensor:
@@ -91,8 +93,8 @@ def _by_product(tile: _Tile, u: Tensor, v: Tensor, beta: float) -> Tensor:
     lowest = squared.amin()
     total = u.new_zeros(len(v), len(u))
     for a, b, above in zip(tile.a.split(_PATTERNS), tile.b.split(_PATTERNS), (squared - lowest).split(_PATTERNS), strict=True):
-        of_u = torch.outer(u - u0, 2 * (a - a0)).sub_(above / 2).mul_(beta).exp_()
-        of_v = torch.outer(v - v0, 2 * (b - b0)).sub_(above / 2).mul_(beta).exp_()
+        of_u = torch.outer(u - u0, 2 * (a - a0)).sub_(above / 2).mul_(beta).clamp_(min=_UNDERFLOW).exp_()
+        of_v = torch.outer(v - v0, 2 * (b - b0)).sub_(above / 2).mul_(beta).clamp_(min=_UNDERFLOW).exp_()
         total.addmm_(of_v, of_u.T)
     common_u = (u - u0) * (u - u0 + 2 * (u0 - a0))
     common_v = (v - v0) * (v - v0 + 2 * (v0 - b0))
@@ -102,7 +104,9 @@ def _by_product(tile: _Tile, u: Tensor, v: Tensor, beta: float) -> Tensor:
 def _by_terms(tile: _Tile, u: Tensor, v: Tensor, beta: float) -> Tensor:
     """-1/β · ln of the sum at all points, (h, w), term by term."""
     squared = (u[:, None] - tile.a).square() + ((v[:, None] - tile.b).square() + tile.h)[:, None]  # (h, w, patterns)
-    return torch.logsumexp(squared.mul_(-beta), 2) / -beta
+    lowest = squared.amin(2, keepdim=True)
+    total = squared.sub_(lowest).mul_(-beta).clamp_(min=_NOTHING).exp_().sum(2)
+    return lowest[:, :, 0] - total.log_() / beta
 
 
 def _halves(tile: _Tile, across: bool) -> list[_Tile]:

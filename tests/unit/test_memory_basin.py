@@ -50,6 +50,13 @@ def test_states_of_figure_1_lie_in_the_basin_of_the_pattern_that_they_end_at():
     assert basin.inside_basin(state, torch.tensor([0, 0, 1, 1, 1]), FIGURE_1, beta=5.0).tolist() == [True, True, True, False, True]
 
 
+def test_equal_patterns_share_one_basin():
+    state = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    patterns = torch.full((60, 8), 0.1)
+    for beta in (1e-6, 1.0, 1e6):
+        assert basin.inside_basin(state, torch.tensor([0, 30, 59]), patterns, beta).all()
+
+
 def test_what_has_not_converged_lies_in_no_basin():
     assert basin.inside_basin(torch.tensor([[-1.2]]), torch.tensor([0]), FIGURE_1, max_steps=1).tolist() == [False]
 

@@ -149,6 +149,16 @@ def test_more_queries_than_a_tile_and_a_last_block_of_one():
     assert torch.allclose(found.log_sum_exp[some], log_sums)
 
 
+def test_a_hundred_thousand_patterns():
+    queries, patterns = store("plain", 100_000, 4)
+    found = search(queries, patterns, 32, BETAS)
+    distances, order, log_sums, numbers = brute(queries, patterns, BETAS)
+    assert torch.equal(found.indices, order[:, :32])
+    assert torch.allclose(found.squared_distances, distances[:, :32], rtol=1e-12)
+    assert torch.allclose(found.log_sum_exp, log_sums, rtol=1e-6, atol=1e-6)
+    assert torch.allclose(found.effective_patterns, numbers, rtol=2e-5)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
 def test_a_read_only_memory_map_is_searched_as_it_lies(tmp_path, dtype):
     queries, patterns = store("plain", 3000, 24)
