@@ -63,6 +63,16 @@ def find_run(home: Path, word: str) -> RunDir:
     raise UnknownName(f"no run '{word}'{did_you_mean(word, names)}")
 
 
+def kept_beside(home: Path, run: RunDir) -> list[Path]:
+    """Where what is computed from a run may be found: its own directory, and a folder under the home for one that cannot be written to.
+
+    The first that can be written to is where to add something.
+    """
+    digest = hashlib.sha256(os.fsencode(run.path.resolve())).hexdigest()[:12]
+    places = [run.path, home / "cache" / f"{run.name}-{digest}"]
+    return places if os.access(run.path, os.W_OK) else places[::-1]
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a run or a preset can be called so: letters, digits, '.', '_' and '-', beginning with a letter or digit."""
     return _NAME.fullmatch(name) is not None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from memlab import __version__
-from memlab.cli import catalogue, doctor, runs, sample, train, watch
+from memlab.cli import catalogue, doctor, patterns, runs, sample, train, watch
 from memlab.errors import UsageError
 
 _WrongArguments = typer.BadParameter.__bases__[0]  # click's UsageError, wherever this typer keeps its click
@@ -60,7 +60,7 @@ def run() -> int:
         return 1
 
 
-START, LOOK, TIDY = "Train", "Look", "Keep house"
+START, LOOK, INSPECT, TIDY = "Train", "Look", "Inspect", "Keep house"
 for command, panel in (
     (train.demo, START),
     (train.train, START),
@@ -72,6 +72,7 @@ for command, panel in (
     (catalogue.presets, LOOK),
     (catalogue.sources, LOOK),
     (catalogue.families, LOOK),
+    (patterns.patterns, INSPECT),
     (runs.remove, TIDY),
     (runs.prune, TIDY),
     (doctor.doctor, TIDY),

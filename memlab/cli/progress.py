@@ -38,6 +38,13 @@ def working() -> Iterator[Callable[[dict[str, Any]], None]]:
         yield show
 
 
+@contextlib.contextmanager
+def reporting() -> Iterator[Callable[[str, int, int | None, str], None]]:
+    """`working` for functions that say what they do, how much of it is done, out of how many, of what."""
+    with working() as show:
+        yield lambda doing, done, total, unit: show({"doing": doing, "done": done, "total": total, "unit": unit})
+
+
 class _Lines:
     def __init__(self) -> None:
         self._doing = ""

@@ -6,7 +6,8 @@ chance that two different ones collide is about 2^-60 a pair. Where a text has m
 falls below a common threshold are compared: the same sample of span contents on both sides, so shares stay unbiased.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -44,6 +45,31 @@ def count_repeats(training: np.ndarray | Stream, validation: np.ndarray | Stream
     return _compare(_fingerprints(training, span, sampled), _fingerprints(validation, span, sampled), span, sampled)
 
 
+def occurrences(stream: np.ndarray | Stream, spans: np.ndarray, limit: int = 200_000_000) -> np.ndarray:
+    """How often each of some spans (n, L) stands in a text, at any offset: (n,) int64. Of a longer text its first `limit` tokens count."""
+    n, length = spans.shape
+    if n == 0:
+        return np.zeros(0, np.int64)
+    prints = np.concatenate(list(_all_fingerprints(spans.reshape(-1), length)))[::length]
+    wanted, which = np.unique(prints, return_inverse=True)
+    counts = np.zeros(len(wanted), np.int64)
+    for part in itertools.islice(_all_fingerprints(stream, length), -(-limit // _CHUNK)):
+        counts += _count(wanted, part)
+    return counts[which]
+
+
+def document_occurrences(training: DocumentRows, rows: DocumentRows, indices: np.ndarray) -> np.ndarray:
+    """How many training documents are, token by token, what some documents are: (n,) int64."""
+    wanted, which = np.unique(_document_hashes(rows, indices), return_inverse=True)
+    return _count(wanted, _document_hashes(training))[which]
+
+
+def _count(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """How often each of `wanted` (ascending, all different) is in `found`."""
+    places = np.minimum(np.searchsorted(wanted, found), len(wanted) - 1)
+    return np.bincount(places[wanted[places] == found], minlength=len(wanted))
+
+
 def _compare(training: np.ndarray, validation: np.ndarray, span: int, sampled: float) -> Repeats:
     unique, counts = np.unique(training, return_counts=True)
     repeated = counts[counts > 1].sum() / max(1, len(training))
@@ -51,8 +77,10 @@ def _compare(training: np.ndarray, validation: np.ndarray, span: int, sampled: f
     return Repeats(span, float(repeated), float(overlap), sampled)
 
 
-def _document_hashes(rows: DocumentRows) -> np.ndarray:
-    digests = [blake2b(rows.document(index).tobytes(), digest_size=8).digest() for index in range(len(rows))]
+def _document_hashes(rows: DocumentRows, indices: Iterable[int] | None = None) -> np.ndarray:
+    """Of the documents at some indices, all by default."""
+    chosen = range(len(rows)) if indices is None else indices
+    digests = [blake2b(rows.document(int(index)).tobytes(), digest_size=8).digest() for index in chosen]
     return np.frombuffer(b"".join(digests), np.uint64)
 
 

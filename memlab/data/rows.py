@@ -61,10 +61,10 @@ class Stream:
             start, piece = until, piece + 1
         return np.concatenate(parts)
 
-    def locate(self, position: int) -> tuple[int, int]:
-        """The document at a position of the stream (-1-k: canary k) and the offset in it."""
-        place = int(np.searchsorted(self._document_ends, position, side="right"))
-        return int(self._selection.documents[place]), position - _begin(self._document_ends, place)
+    def locate(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The documents at some positions of the stream (-1-k: canary k) and the offsets in them: (n,) -> (n,), (n,), int64."""
+        places = np.searchsorted(self._document_ends, positions, side="right")
+        return _items(self._selection.documents, places), positions - np.where(places > 0, self._document_ends[places - 1], 0)
 
 
 class WindowRows:
@@ -96,7 +96,8 @@ class WindowRows:
         return block[:, :-1], block[:, 1:]
 
     def origin(self, index: int) -> tuple[int, int]:
-        return self.stream.locate(index * self._stride)
+        documents, offsets = self.stream.locate(np.array([index * self._stride]))
+        return int(documents[0]), int(offsets[0])
 
 
 class DocumentRows:
@@ -105,10 +106,11 @@ class DocumentRows:
     def __init__(self, selection: Selection, context: int, begin: int, pad: int) -> None:
         self._selection, self._context, self._begin, self._pad = selection, context, begin, pad
         self._starts, self._stops = selection.spans()
-        lengths = self._stops - self._starts
-        self.n_predicted = int(np.minimum(lengths, context).sum())
-        self.tokens_per_row = self.n_predicted / len(lengths)
-        self.n_cut = int((lengths > context).sum())
+        whole = self._stops - self._starts
+        self.lengths = np.minimum(whole, context)  # predicted tokens of each row
+        self.n_predicted = int(self.lengths.sum())
+        self.tokens_per_row = self.n_predicted / len(whole)
+        self.n_cut = int((whole > context).sum())
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -126,6 +128,10 @@ class DocumentRows:
 
     def origin(self, index: int) -> tuple[int, int]:
         return int(self._selection.documents[index]), 0
+
+    def numbers(self, indices: np.ndarray) -> np.ndarray:
+        """The documents that some rows are (-1-k: canary k): (n,) -> (n,) int64."""
+        return _items(self._selection.documents, indices)
 
     def document(self, index: int) -> np.ndarray:
         """The whole document of a row, with its end-of-text token, int64."""
@@ -156,6 +162,11 @@ def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int)
         return WindowRows(Stream(selection), context, stride=1 if data.order == "random" else context)
     tokenizer = corpus.tokenizer
     return DocumentRows(selection, context, tokenizer.bos_token_id, tokenizer.pad_token_id)
+
+
+def _items(documents: range | np.ndarray, places: np.ndarray) -> np.ndarray:
+    """`documents[places]`, int64, also of a range."""
+    return documents.start + places * documents.step if isinstance(documents, range) else documents[places].astype(np.int64)
 
 
 def _begin(ends: np.ndarray, place: int) -> int:

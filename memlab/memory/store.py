@@ -81,6 +81,10 @@ class PatternStore:
     def __len__(self) -> int:
         return self.meta["n_rows"]
 
+    def holds(self, plan: Plan) -> bool:
+        """Whether it is what this plan makes."""
+        return self.meta == _recorded(plan)
+
     def layer(self, k: int | str) -> np.ndarray:
         """The patterns of layer `k`, by number or by name: a read-only memory map (P, C)."""
         name = self.layers[k] if isinstance(k, int) and -len(self.layers) <= k < len(self.layers) else k
@@ -122,9 +126,14 @@ def open_store(path: Path) -> PatternStore:
     return PatternStore(path)
 
 
+def bytes_per_row(layers: Mapping[str, int], dtype: str = "float32") -> int:
+    """What a row of these layers takes, with its origin before compression."""
+    return sum(layers.values()) * np.dtype(dtype).itemsize + _ROW.itemsize
+
+
 def rows_within(budget: int, layers: Mapping[str, int], dtype: str = "float32") -> int:
-    """How many rows of these layers fit into so many bytes, with their origins before compression."""
-    return budget // (sum(layers.values()) * np.dtype(dtype).itemsize + _ROW.itemsize)
+    """How many rows of these layers fit into so many bytes."""
+    return budget // bytes_per_row(layers, dtype)
 
 
 def sample_rows(n_positions: int, n_rows: int, seed: int) -> np.ndarray:
@@ -184,7 +193,7 @@ class StoreWriter:
             for file in (self._origins, *self._layers.values()):
                 file.flush()
                 os.fsync(file.fileno())
-        write_json(self._aside / _PROGRESS, {"plan": self._recorded(), "rows": self.n_rows})
+        write_json(self._aside / _PROGRESS, {"plan": _recorded(self.plan), "rows": self.n_rows})
 
     def finish(self) -> PatternStore:
         """Put the store in its place, replacing an older one. Raises RunError where rows are missing."""
@@ -196,7 +205,7 @@ class StoreWriter:
             for name in self.plan.layers:
                 _write_synced(self._file(name), self._header(name, self.n_rows))
             self._write_table()
-            write_json(self._aside / _META, self._recorded())
+            write_json(self._aside / _META, _recorded(self.plan))
             (self._aside / "origins.raw").unlink()
             (self._aside / _PROGRESS).unlink()
             sync_directory(self._aside)
@@ -221,14 +230,11 @@ class StoreWriter:
         with explained(self._aside, "making"):
             if record.exists():
                 done = read_json(record)
-                if done["plan"] == self._recorded():
+                if done["plan"] == _recorded(self.plan):
                     return done["rows"]
             shutil.rmtree(self._aside, ignore_errors=True)
             self._aside.mkdir(parents=True)
         return 0
-
-    def _recorded(self) -> dict[str, Any]:
-        return json.loads(json.dumps({"format": FORMAT, **asdict(self.plan)}))  # as it will be read
 
     def _file(self, layer: str) -> Path:
         return self._aside / f"{layer}.npy"
@@ -262,6 +268,10 @@ class StoreWriter:
                 part = raw[start : start + _ROWS_AT_ONCE]
                 writer.write_table(pa.table({name: np.ascontiguousarray(part[name]) for name in _ROW.names}, schema=schema))
         _write_synced(path, b"")
+
+
+def _recorded(plan: Plan) -> dict[str, Any]:
+    return json.loads(json.dumps({"format": FORMAT, **asdict(plan)}))  # as it will be read
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +68,7 @@ def count_parameters(model: PreTrainedModel) -> tuple[int, int]:
     N are the parameters of the parts of every block that are not norms; embeddings, positions and the output layer are not in a block.
     A norm within a part, as of queries and keys, belongs to it. Raises ConfigError for a model that is no stack of blocks.
     """
-    parts = [part for block in _blocks(model) for part in block.children() if "norm" not in type(part).__name__.lower()]
+    parts = [part for block in blocks(model) for part in block.children() if "norm" not in type(part).__name__.lower()]
     counted = {weight: weight.numel() for part in parts for weight in part.parameters()}  # each once, if blocks share it
     return sum(counted.values()), sum(weight.numel() for weight in model.parameters())
 
@@ -82,6 +81,23 @@ def count_without_weights(model: config.Model, vocab_size: int) -> tuple[int, in
     configuration = configure(model, vocab_size)
     with torch.device("meta"):
         return count_parameters(AutoModelForCausalLM.from_config(configuration))
+
+
+def blocks(model: PreTrainedModel) -> nn.ModuleList:
+    """The blocks in order: the outermost list of as many modules as the configuration has layers.
+
+    Raises ConfigError where there is none.
+    """
+    from torch import nn
+
+    n_layer = model.config.get_text_config().num_hidden_layers
+    lists = (module for module in model.base_model.modules() if isinstance(module, nn.ModuleList) and len(module) == n_layer)
+    blocks = next(lists, None)
+    if blocks is None:
+        raise ConfigError(
+            f"the attention and feed-forward parameters of {type(model).__name__} cannot be counted: it has no list of blocks"
+        )
+    return blocks
 
 
 def has_plain_output(model: PreTrainedModel) -> bool:
@@ -131,20 +147,6 @@ def introduce(model_type: str) -> None:
     for name in registry.names("family"):
         if registry.describe("family", name).constants.get("MODEL_TYPE") == model_type:
             registry.load("family", name)
-
-
-def _blocks(model: PreTrainedModel) -> Iterable[nn.Module]:
-    """The layers: the outermost list of as many modules as the configuration has layers."""
-    from torch import nn
-
-    n_layer = model.config.get_text_config().num_hidden_layers
-    lists = (module for module in model.base_model.modules() if isinstance(module, nn.ModuleList) and len(module) == n_layer)
-    blocks = next(lists, None)
-    if blocks is None:
-        raise ConfigError(
-            f"the attention and feed-forward parameters of {type(model).__name__} cannot be counted: it has no list of blocks"
-        )
-    return blocks
 
 
 def _option(name: str, value: Any, before: Any) -> Any:

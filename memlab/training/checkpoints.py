@@ -1,6 +1,7 @@
 """Checkpoints: written aside, synced, renamed; loadable with `from_pretrained`; safetensors and JSON, no pickle."""
 
 import contextlib
+import hashlib
 import math
 import os
 import re
@@ -127,6 +128,15 @@ def thin(folder: Path, interval: int, best: int) -> None:
         remove(path_of(folder, step), wait=False)
     for step in resumable(folder)[:-RESUMABLE]:
         (path_of(folder, step) / OPTIMIZER).unlink()
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of a checkpoint's weights: a step that was trained again has others."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in sorted(path.glob("model*.safetensors")):
+        with part.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()
 
 
 def go_back_to(folder: Path, step: int) -> None:
