@@ -58,7 +58,7 @@ def hidden_states(model: PreTrainedModel, inputs: Tensor, names: Sequence[str], 
 
     Causal models need no mask, for what is padded stands behind; encoders take one (B, T), 1 where there is a token.
     """
-    with torch.inference_mode(), _caught(model) as states:
+    with torch.no_grad(), _caught(model) as states:
         given = {} if mask is None else {"attention_mask": mask}
         output = model.base_model(input_ids=inputs, **given)
     states[NORM] = output.last_hidden_state
