@@ -1,0 +1,91 @@
+"""Estimates: a figure with the interval that it is known to lie in, at 95 % confidence."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CONFIDENCE = 0.95
+_RESAMPLES = 1000
+_HALVINGS = 60  # of an interval: as fine as a double
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`value` from `n` observations, and the ends of its interval at 95 % confidence; `how` names the method."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    how: str
+
+    def overlaps(self, other: "Estimate") -> bool:
+        """Whether the two intervals share a value: then the figures are not told apart."""
+        return self.low <= other.high and other.low <= self.high
+
+
+def rate(k: int, n: int) -> Estimate:
+    """k of n, with the exact interval of the binomial distribution (Clopper and Pearson 1934).
+
+    Its ends are the p at which k or more, and k or fewer, are as unlikely as (1 - 0.95)/2. Raises ValueError unless 0 ≤ k ≤ n, n ≥ 1.
+    """
+    if not 0 <= k <= n or n < 1:
+        raise ValueError(f"{k} of {n} is no rate")
+    tail = (1 - CONFIDENCE) / 2
+    low = 0.0 if k == 0 else _solve(lambda p: _at_least(k, n, p), tail)
+    high = 1.0 if k == n else 1 - _solve(lambda p: _at_least(n - k, n, p), tail)
+    return Estimate(k / n, low, high, n, "Clopper-Pearson")
+
+
+def mean(values: np.ndarray, seed: int = 0) -> Estimate:
+    """The mean of observations (n,), with its percentile bootstrap interval (Efron 1979; 1,000 resamples drawn by the seed)."""
+    drawn = _resamples(len(values), seed)
+    means = np.array([values[some].mean() for some in drawn])
+    return Estimate(float(values.mean()), *_percentiles(means), len(values), "bootstrap")
+
+
+def auc(positive: np.ndarray, negative: np.ndarray, seed: int = 0) -> Estimate:
+    """The chance that an observation of the one kind scores above one of the other, ties counted half: 0.5 tells nothing apart.
+
+    positive (n,), negative (m,). The area under the curve of true against false positives (Hanley and McNeil 1982), with its bootstrap
+    interval over both kinds. Raises ValueError where one is empty.
+    """
+    if not (len(positive) and len(negative)):
+        raise ValueError("an AUC needs observations of both kinds")
+    pairs = zip(_resamples(len(positive), seed), _resamples(len(negative), seed + 1), strict=True)
+    areas = np.array([_area(positive[some], negative[others]) for some, others in pairs])
+    return Estimate(_area(positive, negative), *_percentiles(areas), len(positive) + len(negative), "bootstrap")
+
+
+def _area(positive: np.ndarray, negative: np.ndarray) -> float:
+    below, not_above = (np.searchsorted(np.sort(negative), positive, side=side) for side in ("left", "right"))
+    return float((below + not_above).mean() / 2 / len(negative))
+
+
+def _resamples(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n))
+
+
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def _at_least(k: int, n: int, p: float) -> float:
+    """P(X ≥ k) of a binomial distribution, 0 < k ≤ n, from the logs of its terms."""
+    if p <= 0 or p >= 1:
+        return float(p >= 1)
+    i = np.arange(k, n + 1)
+    logs = np.array([math.lgamma(n + 1) - math.lgamma(j + 1) - math.lgamma(n - j + 1) for j in i.tolist()])
+    return min(1.0, float(np.exp(logs + i * math.log(p) + (n - i) * math.log1p(-p)).sum()))
+
+
+def _solve(rising, wanted: float) -> float:
+    """The p in [0, 1] at which a rising function has a value, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < wanted else (low, middle)
+    return (low + high) / 2
