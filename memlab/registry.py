@@ -13,9 +13,14 @@ from memlab.errors import UnknownName, did_you_mean
 
 _one_at_a_time = threading.Lock()  # CPython counts the depth of trees for all threads together: two at a time can raise SystemError
 
-Kind = Literal["source", "tokenizer", "family"]
+Kind = Literal["source", "tokenizer", "family", "measure"]
 
-FOLDERS: dict[str, str] = {"source": "data.sources", "tokenizer": "data.tokenizers", "family": "models.families"}
+FOLDERS: dict[str, str] = {
+    "source": "data.sources",
+    "tokenizer": "data.tokenizers",
+    "family": "models.families",
+    "measure": "measures.memorisation",
+}
 PRESETS = Path(__file__).parent / "presets"
 
 

@@ -14,10 +14,11 @@ from memlab.errors import DataError
 
 @dataclass(frozen=True)
 class Canary:
-    """A planted document: its tokens (the end-of-text token last) and how often it stands in the stream."""
+    """A planted document: its tokens (the end-of-text token last), how often it stands in the stream, and whether they were drawn."""
 
     tokens: np.ndarray
     times: int
+    is_random: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def make_canaries(corpus: Corpus, data: config.Data) -> tuple[Canary, ...]:
                 raise DataError(f"data.insertions.text is {insertion.text!r}, of which the tokenizer makes no token; give it words")
         else:
             drawn = generator.choice(ordinary, (insertion.count, insertion.length))
-        canaries += [Canary(np.append(np.asarray(tokens, np.int64), end), insertion.times) for tokens in drawn]
+        canaries += [Canary(np.append(np.asarray(tokens, np.int64), end), insertion.times, not insertion.text) for tokens in drawn]
     return tuple(canaries)
 
 

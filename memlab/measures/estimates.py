@@ -45,6 +45,19 @@ def mean(values: np.ndarray, seed: int = 0) -> Estimate:
     return Estimate(float(values.mean()), *_percentiles(means), len(values), "bootstrap")
 
 
+def ratio(parts: np.ndarray, wholes: np.ndarray, seed: int = 0) -> Estimate:
+    """Σ parts / Σ wholes over n rows, with its percentile bootstrap interval over whole rows: what is in one row hangs together.
+
+    parts, wholes (n,). `n` of the estimate is the number of rows. Raises ValueError where the wholes are nothing.
+    """
+    if not wholes.sum() > 0:
+        raise ValueError("a ratio to nothing has no value")
+    drawn = _resamples(len(parts), seed)
+    sums = wholes[drawn].sum(1)
+    ratios = parts[drawn].sum(1)[sums > 0] / sums[sums > 0]
+    return Estimate(float(parts.sum() / wholes.sum()), *_percentiles(ratios), len(parts), "bootstrap over rows")
+
+
 def auc(positive: np.ndarray, negative: np.ndarray, seed: int = 0) -> Estimate:
     """The chance that an observation of the one kind scores above one of the other, ties counted half: 0.5 tells nothing apart.
 

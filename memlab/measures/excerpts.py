@@ -1,6 +1,6 @@
 """Excerpts: passages of training and of held-out text that memorisation is measured on, each cut into a prompt and its continuation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -34,6 +34,10 @@ class Excerpts:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def some(self, chosen: np.ndarray) -> "Excerpts":
+        """Those at some indices, or where a mask (n,) is true."""
+        return Excerpts(self.part, *(getattr(self, field.name)[chosen] for field in fields(self)[1:]))
 
     @property
     def prompts(self) -> list[np.ndarray]:

@@ -1,0 +1,45 @@
+"""How well training text is told from held-out text: the AUC of the loss, and of the least likely tokens.
+
+By loss (Yeom et al. 2018): the mean log-probability of a passage. By min-K% (Shi et al. 2024, arXiv 2310.16789): that of its 20 % least
+likely tokens. By energy: the nearest squared distance to the stored patterns, of a state in the last block, where windows of training
+text are shifted so that none finds itself. 0.5 tells nothing.
+"""
+
+import numpy as np
+
+from memlab.measures.drawn import draw, states_of
+from memlab.measures.estimates import auc
+from memlab.measures.hidden import NORM, layer_names
+from memlab.measures.material import Figure, Material
+from memlab.memory.search import search
+
+K = 0.2
+_PATTERNS = 4096
+
+
+def measure(material: Material) -> list[Figure]:
+    """AUC over the excerpts of both parts."""
+    logs = {part: found.log_probabilities for part, found in material.predicted.items()}
+    scores = {
+        "AUC by loss": {part: np.nanmean(values, 1) for part, values in logs.items()},
+        f"AUC by min-{K:.0%}": {part: least_likely(values) for part, values in logs.items()},
+        "AUC by energy": _nearness(material),
+    }
+    return [Figure(name, "both", auc(by_part["training"], by_part["validation"], material.seed), "AUC") for name, by_part in scores.items()]
+
+
+def least_likely(log_probabilities: np.ndarray) -> np.ndarray:
+    """The mean log-probability of the 20 % least likely tokens of each row, at least one: (n, T) with NaN for padding -> (n,)."""
+    counts = (~np.isnan(log_probabilities)).sum(1)
+    kept = np.maximum(1, np.floor(K * counts)).astype(int)
+    ascending = np.sort(log_probabilities, 1)  # NaN comes last
+    return np.array([row[:n].mean() for row, n in zip(ascending, kept, strict=True)])
+
+
+def _nearness(material: Material) -> dict[str, np.ndarray]:
+    """Minus the nearest squared distance of queries of each part, in the last block."""
+    drawn = draw(material.data, material.context, _PATTERNS, material.n or len(material.excerpts["training"]), seed=material.seed)
+    layer = [name for name in layer_names(material.model) if name != NORM][-1]
+    states = states_of(material.model, drawn, [layer], material.progress)
+    found = {part: search(by_layer[layer], states.patterns[layer]).squared_distances[:, 0] for part, by_layer in states.queries.items()}
+    return {part: -distances.numpy() for part, distances in found.items()}
