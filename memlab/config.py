@@ -58,19 +58,21 @@ class Data:
     subset_share: float = setting(1.0, "share of the documents of one of several disjoint parts (0.5: half-splits)")
     subset_part: int = setting(0, "which of the disjoint parts, from 0")
     subset_seed: int = setting(0, "seed of the division into parts")
+    skip: int = setting(0, "documents left out at the beginning of the part, before any fraction is taken")
+    reference_of: str = setting("", "the run that this one is a reference of: trained on text that it does not see")
     insertions: tuple[Insertion, ...] = setting((), "canaries planted into the training stream")
     seed: int = setting(0, "seed of the held-out part and of the canaries")
 
     def __post_init__(self) -> None:
         _share("data.fraction", self.fraction)
         _share("data.subset_share", self.subset_share)
-        for name in ("tokens", "seed"):
+        for name in ("tokens", "skip", "seed"):
             _at_least(f"data.{name}", getattr(self, name), 0)
         if not 0 < self.validation < 1:
             raise ConfigError(f"data.validation is {self.validation:g}; it must lie in (0, 1): every curve needs its held-out control")
-        parts = int(1 / self.subset_share + 1e-9)
-        if not 0 <= self.subset_part < parts:
-            raise ConfigError(f"data.subset_part is {self.subset_part}; a share of {self.subset_share:g} leaves parts 0 to {parts - 1}")
+        last = n_parts(self) - 1
+        if not 0 <= self.subset_part <= last:
+            raise ConfigError(f"data.subset_part is {self.subset_part}; a share of {self.subset_share:g} leaves parts 0 to {last}")
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,11 @@ class Train:
     eval_every: int = setting(100, "steps between evaluations")
     eval_rows: int = setting(256, "rows evaluated, the same ones each time, of training and of validation text")
     checkpoint_every: int = setting(500, "steps between checkpoints beside those at 0, 1, 2, 4, 8, …")
+    measures: str = setting("", "measures of memorisation at each checkpoint: all, or names such as exact,extraction")
+    measure_rows: int = setting(64, "passages of training and of held-out text that they look at, the same ones each time")
 
     def __post_init__(self) -> None:
-        for name in ("batch", "accumulate", "devices", "nodes", "log_every", "eval_every", "eval_rows", "checkpoint_every"):
+        for name in ("batch", "accumulate", "devices", "nodes", "log_every", "eval_every", "eval_rows", "checkpoint_every", "measure_rows"):
             _at_least(f"train.{name}", getattr(self, name), 1)
         for name in ("warmup", "decay_steps", "threads", "clip", "min_lr", "weight_decay", "eps", "seed"):
             _at_least(f"train.{name}", getattr(self, name), 0)
@@ -236,6 +240,11 @@ def parse_fraction(text: str) -> float:
     if not 0 < share <= 1:
         raise ConfigError(f"fraction is '{text}'; it must lie in (0, 1] (1 and all are everything) or be a percentage up to 100%")
     return share
+
+
+def n_parts(data: Data) -> int:
+    """How many disjoint parts of the documents there are, of subset_share each."""
+    return int(1 / data.subset_share + 1e-9)
 
 
 def require_budget(train: Train) -> None:

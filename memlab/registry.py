@@ -39,6 +39,16 @@ def names(kind: Kind) -> list[str]:
     return sorted(path.stem for path in _folder(kind).glob("*.py") if not path.stem.startswith(("_", ".")))
 
 
+def chosen(kind: Kind, words: str) -> list[str]:
+    """The plug-ins that `all`, or names with commas between them, mean. Raises UnknownName with the nearest right name."""
+    if words == "all":
+        return names(kind)
+    wanted = [word.strip() for word in words.split(",") if word.strip()]
+    for name in wanted:
+        _path(kind, name)
+    return wanted
+
+
 def describe(kind: Kind, name: str) -> Description:
     """What a plug-in says of itself, read from its source text: fast, and safe for one whose libraries are missing."""
     text = _path(kind, name).read_text(encoding="utf-8")

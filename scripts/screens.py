@@ -1,6 +1,7 @@
 """Pictures of the lab's screens for the README: python scripts/screens.py HOME docs/pictures [--theme dark]
 
-HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over. Nothing is changed there.
+HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over; ATTRACTOR and LANDSCAPE ask the run named by
+--ask, or the newest. Nothing is changed there but that its patterns are stored.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from memlab.lab.questions import Question
 from memlab.tui.app import LabApp
 from memlab.tui.themes import NAMES
 
@@ -39,7 +41,7 @@ def shown(app: LabApp) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-async def take(home: Path, folder: Path, theme: str, size: tuple[int, int]) -> None:
+async def take(home: Path, folder: Path, theme: str, size: tuple[int, int], ask: str | None) -> None:
     with tempfile.TemporaryDirectory() as aside:
         app = LabApp(home, keys_path=Path(aside) / "keys.toml", settings_path=Path(aside) / "view.json")
         app.theme = theme
@@ -56,6 +58,16 @@ async def take(home: Path, folder: Path, theme: str, size: tuple[int, int]) -> N
             await pilot.press("d", "n")
             await until(pilot, lambda: "can memorise" in shown(app) and " a step" in shown(app))
             save(app, folder / "new-run.svg")
+            await pilot.press("escape")
+            await pilot.pause(1)
+            path = next(row["path"] for row in app.rows if ask in (None, row["name"]))
+            app.open("attractor", Path(path), Question("training", number=17))
+            await until(pilot, lambda: "retrieval" in shown(app))
+            save(app, folder / "attractor.svg")
+            await pilot.press("L")
+            await until(pilot, lambda: "fixed points" in shown(app) or "☆" in shown(app) or "◉" in shown(app))
+            await pilot.pause(3)
+            save(app, folder / "landscape.svg")
 
 
 def main() -> None:
@@ -65,8 +77,9 @@ def main() -> None:
     parser.add_argument("--theme", choices=NAMES, default="dark")
     parser.add_argument("--width", type=int, default=120)
     parser.add_argument("--height", type=int, default=36)
+    parser.add_argument("--ask", metavar="RUN", help="the run whose memory is shown")
     arguments = parser.parse_args()
-    asyncio.run(take(arguments.home, arguments.folder, arguments.theme, (arguments.width, arguments.height)))
+    asyncio.run(take(arguments.home, arguments.folder, arguments.theme, (arguments.width, arguments.height), arguments.ask))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,25 @@ from typing import Annotated
 import typer
 
 from memlab import __version__
-from memlab.cli import catalogue, doctor, patterns, runs, sample, train, watch
+from memlab.cli import (
+    alignment,
+    basin,
+    capacity,
+    catalogue,
+    collapse,
+    compare,
+    doctor,
+    inspect,
+    landscape,
+    memorized,
+    patterns,
+    radius,
+    runs,
+    sample,
+    tokens,
+    train,
+    watch,
+)
 from memlab.errors import UsageError
 
 _WrongArguments = typer.BadParameter.__bases__[0]  # click's UsageError, wherever this typer keeps its click
@@ -68,11 +86,21 @@ for command, panel in (
     (train.stop, START),
     (watch.watch, LOOK),
     (runs.runs, LOOK),
+    (compare.compare, LOOK),
     (sample.sample, LOOK),
     (catalogue.presets, LOOK),
     (catalogue.sources, LOOK),
     (catalogue.families, LOOK),
     (patterns.patterns, INSPECT),
+    (inspect.inspect, INSPECT),
+    (tokens.tokens, INSPECT),
+    (landscape.landscape, INSPECT),
+    (collapse.collapse, INSPECT),
+    (alignment.alignment, INSPECT),
+    (basin.basin, INSPECT),
+    (radius.radius, INSPECT),
+    (memorized.memorized, INSPECT),
+    (capacity.capacity, INSPECT),
     (runs.remove, TIDY),
     (runs.prune, TIDY),
     (doctor.doctor, TIDY),

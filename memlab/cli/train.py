@@ -12,7 +12,7 @@ from memlab import config, registry
 from memlab.cli.terminal import say
 from memlab.errors import RunError, UsageError
 from memlab.home import find_run, new_run_path, presets_of
-from memlab.lab.starting import check, settle
+from memlab.lab.starting import check, reference_of, settle
 from memlab.rundir import RunDir
 
 DATA_DIR = "data.source_options.data_dir"
@@ -43,7 +43,12 @@ def demo(
 
 def train(
     context: typer.Context,
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="A preset (`memlab presets`) or the path of a TOML file.")],
+    preset: Annotated[
+        str | None, typer.Argument(metavar="PRESET", help="A preset (`memlab presets`) or the path of a TOML file.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="RUN", help="In place of a preset: the settings of this run, on text that it does not see.")
+    ] = None,
     fraction: Annotated[str | None, typer.Option(help="How much of the training text: 0.1%, 1%, 0.01 or all.")] = None,
     size: Annotated[str | None, typer.Option(help="A named size of the model's family, e.g. micro (`memlab families`).")] = None,
     data_dir: DataDir = None,
@@ -67,8 +72,19 @@ def train(
         "train.devices": devices,
         "train.nodes": nodes,
     }
-    experiment, text = resolve(context.obj, preset, settings, flags)
-    _start(context.obj, Path(preset.removesuffix(".toml")).name, text, experiment, name, detach)
+    if preset is None and reference is None:
+        raise UsageError("Missing argument 'PRESET': name a preset (`memlab presets`), or a run with --reference")
+    if reference is None:
+        experiment, text = resolve(context.obj, preset, settings, flags)
+        _start(context.obj, Path(preset.removesuffix(".toml")).name, text, experiment, name, detach)
+        return
+    if preset is not None:
+        raise UsageError(
+            f"there is a preset, '{preset}', and --reference {reference}; a reference has the settings of its run: leave one out"
+        )
+    run = find_run(context.obj, reference)
+    experiment, text = resolve_reference(context.obj, run, settings, flags)
+    _start(context.obj, f"{run.name}-reference", text, experiment, name, detach)
 
 
 def resume(
@@ -123,6 +139,14 @@ def resolve(home: Path, preset: str, settings: list[str] | None, flags: dict[str
         _require_a_place_for_a_copy(experiment.data.source)
     check(experiment)
     return settle(home, experiment, sys.stdin.buffer), path.read_text(encoding="utf-8")
+
+
+def resolve_reference(home: Path, run: RunDir, settings: list[str] | None, flags: dict[str, Any]) -> tuple[config.Experiment, str]:
+    """The reference of a run with settings and flags applied, checked as far as that goes without torch; and the run's preset as given."""
+    experiment = config.changed(reference_of(run, home), config.parse_assignments(settings or []) | _given(flags))
+    check(experiment)
+    preset = run.path / "experiment.toml"
+    return settle(home, experiment), preset.read_text(encoding="utf-8") if preset.exists() else ""
 
 
 def _require_a_place_for_a_copy(source: str) -> None:

@@ -13,7 +13,7 @@ import math
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -128,6 +128,28 @@ class Grammar:
         """ln p of a string, in nats; -inf for one that the grammar cannot make."""
         structure = self.structure(words)
         return -math.inf if structure is None else structure.log_probability
+
+    def next_words(self, prefix: Sequence[str]) -> dict[str | None, float]:
+        """How likely each word is to come next after the beginning of a string, None for its end: p(prefix word) / p(prefix).
+
+        Sums to 1; empty after what no string begins with.
+        """
+        after = self._masses.get(tuple(self._class_of.get(word, "") for word in prefix), {})
+        total = math.fsum(after.values())
+        found: dict[str | None, float] = {}
+        for symbol, mass in after.items():
+            words = (None,) if symbol is None else self._lexicon.get(symbol, (symbol,))
+            found |= dict.fromkeys(words, mass / total / len(words))
+        return found
+
+    @cached_property
+    def _masses(self) -> dict[Symbols, dict[str | None, float]]:
+        """After each beginning of a structure, the probability of the structures that go on with each symbol, None for those that end."""
+        masses: dict[Symbols, dict[str | None, float]] = defaultdict(lambda: defaultdict(float))
+        for structure in self.structures:
+            for place, symbol in enumerate((*structure.symbols, None)):
+                masses[structure.symbols[:place]][symbol] += structure.probability
+        return masses
 
     def given(self, condition: Callable[[Symbols], bool]) -> "Grammar":
         """The same distribution conditioned on a property of the structure. Raises ValueError where no structure has it."""

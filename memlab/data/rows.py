@@ -15,8 +15,12 @@ IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows
 
 
 class Rows(Protocol):
-    """Rows by index. `n_predicted` is one epoch in predicted tokens, `tokens_per_row` their mean number in a row, `n_cut` rows are cut."""
+    """Rows of at most `context` tokens by index.
 
+    `n_predicted` is one epoch in predicted tokens, `tokens_per_row` their mean number in a row, `n_cut` rows are cut.
+    """
+
+    context: int
     n_predicted: int
     tokens_per_row: float
     n_cut: int
@@ -77,7 +81,7 @@ class WindowRows:
     n_cut = 0
 
     def __init__(self, stream: Stream, context: int, stride: int) -> None:
-        self.stream, self._context, self._stride = stream, context, stride
+        self.stream, self.context, self._stride = stream, context, stride
         self._n = (len(stream) - 1 - context) // stride + 1
         if self._n < 1:
             raise DataError(
@@ -92,7 +96,7 @@ class WindowRows:
 
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         starts = [int(index) * self._stride for index in indices]
-        block = np.stack([self.stream[start : start + self._context + 1] for start in starts])  # (B, T + 1)
+        block = np.stack([self.stream[start : start + self.context + 1] for start in starts])  # (B, T + 1)
         return block[:, :-1], block[:, 1:]
 
     def origin(self, index: int) -> tuple[int, int]:
@@ -104,7 +108,7 @@ class DocumentRows:
     """Row i is document i: a beginning-of-text token, its tokens and the end-of-text token; cut at `context`, padded to the longest."""
 
     def __init__(self, selection: Selection, context: int, begin: int, pad: int) -> None:
-        self._selection, self._context, self._begin, self._pad = selection, context, begin, pad
+        self._selection, self.context, self._begin, self._pad = selection, context, begin, pad
         self._starts, self._stops = selection.spans()
         whole = self._stops - self._starts
         self.lengths = np.minimum(whole, context)  # predicted tokens of each row
@@ -116,7 +120,7 @@ class DocumentRows:
         return len(self._starts)
 
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = [self.document(int(index))[: self._context] for index in indices]
+        rows = [self.document(int(index))[: self.context] for index in indices]
         longest = max(map(len, rows))
         inputs = np.full((len(rows), longest), self._pad, np.int64)
         targets = np.full((len(rows), longest), IGNORED, np.int64)

@@ -1,4 +1,4 @@
-"""Which documents of a corpus a run trains on, in which order: a part, a prefix of it, and planted canaries."""
+"""Which documents of a corpus a run trains on, in which order: a part, a prefix of it or of its rest, and planted canaries."""
 
 import functools
 from dataclasses import dataclass
@@ -52,6 +52,11 @@ class Selection:
     def _planted(self) -> np.ndarray:
         return np.concatenate([np.empty(0, np.int64), *(canary.tokens for canary in self.canaries)])
 
+    def unseen(self) -> np.ndarray:
+        """The training documents that are not in it, also not in part, ascending: (documents,) int64."""
+        seen = np.asarray(self.documents, np.int64)
+        return np.setdiff1d(np.arange(len(self.tokens)), seen[seen >= 0])
+
     def is_prefix(self) -> bool:
         """Whether the stream is the beginning of `tokens.values`, as it lies on disk."""
         return isinstance(self.documents, range) and self.documents.start == 0
@@ -60,13 +65,15 @@ class Selection:
 def select(corpus: Corpus, data: config.Data) -> Selection:
     """The training documents that `data` asks for. Raises DataError where nothing is left."""
     tokens = corpus.tokens("train")
-    documents = subset(len(tokens), data.subset_share, data.subset_part, data.subset_seed)
+    whole = subset(len(tokens), data.subset_share, data.subset_part, data.subset_seed)
+    documents = whole[data.skip :]
+    if data.skip and not len(documents):
+        raise DataError(f"data.skip is {data.skip:,}, but the training part has {len(whole):,} documents; skip fewer")
     available = _n_tokens(tokens, documents)
     wanted = data.tokens or round(data.fraction * available)
     if wanted > available:
-        raise DataError(
-            f"data.tokens is {data.tokens:,}, but the training part has {available:,} tokens; ask for fewer, or for a larger source"
-        )
+        there = "rest of the training part" if data.skip else "training part"
+        raise DataError(f"data.tokens is {data.tokens:,}, but the {there} has {available:,} tokens; ask for fewer, or for a larger source")
     if data.rows == "windows":
         kept, n_tokens = _prefix_of_tokens(tokens, documents, wanted), wanted
     else:
@@ -120,12 +127,20 @@ def _plant(documents: np.ndarray, canaries: tuple[Canary, ...], seed: int) -> np
 
 def _n_tokens(tokens: Ragged, documents: range | np.ndarray) -> int:
     if isinstance(documents, range):
-        return int(tokens.ends[documents.stop - 1]) if len(documents) else 0
+        return int(tokens.ends[documents.stop - 1]) - _begin(tokens, documents) if len(documents) else 0
     return int(np.diff(tokens.ends, prepend=0)[documents].sum())
 
 
 def _prefix_of_tokens(tokens: Ragged, documents: range | np.ndarray, wanted: int, whole: bool = False) -> range | np.ndarray:
     """The first documents that hold `wanted` tokens; the last one may be cut, unless `whole`."""
-    ends = tokens.ends if isinstance(documents, range) else np.cumsum(np.diff(tokens.ends, prepend=0)[documents])
+    if isinstance(documents, range):
+        ends = tokens.ends[documents.start : documents.stop] - _begin(tokens, documents) if documents.start else tokens.ends
+    else:
+        ends = np.cumsum(np.diff(tokens.ends, prepend=0)[documents])
     count = int(np.searchsorted(ends, wanted, side="right" if whole else "left")) + (0 if whole else 1)
     return documents[:count]
+
+
+def _begin(tokens: Ragged, documents: range) -> int:
+    """Where the first of some documents begins in the values."""
+    return int(tokens.ends[documents.start - 1]) if documents.start else 0

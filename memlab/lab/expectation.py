@@ -43,12 +43,16 @@ def facts(known: Mapping[str, Any]) -> list[Fact]:
 
 @dataclass(frozen=True)
 class Prospect:
-    """What is known of an experiment so far. `rough`: by formula or in proportion. `old`: what was known of the settings before."""
+    """What is known of an experiment so far. `rough`: by formula or in proportion. `old`: what was known of the settings before.
+
+    `rates`: how much of each kind of budget (config.BUDGETS) one step takes; it depends on everything but the budget.
+    """
 
     experiment: config.Experiment
     known: Known
     rough: frozenset[str] = frozenset()
     old: Known = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
 
     @property
     def shown(self) -> Known:
@@ -67,7 +71,7 @@ class Prospect:
         old = {name: value for name, value in self.old.items() if name not in gone}
         counted = {name: value for name, value in self.known.items() if name not in self.rough} | facts
         known, rough = _with_guesses(self.experiment, counted, {**self.known, **facts})
-        return replace(self, known=known, rough=rough, old=old)
+        return replace(self, known=known, rough=rough, old=old, rates={**self.rates, **_rates(known)})
 
     def settled(self) -> "Prospect":
         """When nothing more is to come: what is not known now is not known at all."""
@@ -79,7 +83,23 @@ def at_once(experiment: config.Experiment, before: Prospect | None = None) -> Pr
     known, rough = _taken_over(experiment, before) if before else ({}, set())
     counted = {name: value for name, value in known.items() if name not in rough}
     is_same_text = before is not None and _text_of(before.experiment.data) == _text_of(experiment.data)
-    return Prospect(experiment, *_with_guesses(experiment, counted, known), before.shown if is_same_text else {})
+    known, rough = _with_guesses(experiment, counted, known)
+    rates = before.rates if before and _without_budget(before.experiment) == _without_budget(experiment) else {}
+    return Prospect(experiment, known, rough, before.shown if is_same_text else {}, {**rates, **_rates(known)})
+
+
+def _without_budget(experiment: config.Experiment) -> dict[str, Any]:
+    tables = {name: asdict(getattr(experiment, name)) for name in ("data", "model", "train")}
+    return {**tables, "train": {name: value for name, value in tables["train"].items() if name not in config.BUDGETS}}
+
+
+def _rates(known: Known) -> dict[str, float]:
+    """How much of each kind of budget one step takes, as far as it is known."""
+    if not known.get("steps"):
+        return {}
+    amounts = {"steps": known["steps"], "n_tokens": known.get("tokens_seen"), "epochs": known.get("epochs")}
+    amounts["minutes"] = known["seconds"] / 60 if "seconds" in known else None
+    return {name: amount / known["steps"] for name, amount in amounts.items() if amount}
 
 
 def _with_guesses(experiment: config.Experiment, counted: Known, known: Known) -> tuple[Known, frozenset[str]]:

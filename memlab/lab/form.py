@@ -14,6 +14,11 @@ from memlab.lab.starting import check, settle
 
 STEPS_OF_THE_PAPER = ("100 %", "10 %", "1 %", "0.1 %")
 
+# The kinds of budget in words, and how much of each one may begin with.
+BUDGETS = {"steps": "steps", "n_tokens": "tokens", "epochs": "epochs", "minutes": "minutes"}
+_FIRST_BUDGETS = {"steps": "1000", "n_tokens": "1M", "epochs": "100", "minutes": "5"}
+_DIGITS = 3  # of what is converted and no whole number
+
 # The settings that have a field of their own. A message that names one of them belongs beside it.
 SETTINGS = {
     "source": ("data.source", "data.source_options"),
@@ -91,6 +96,23 @@ def budget_choices() -> list[tuple[str, str]]:
     """The kinds of budget with their meanings."""
     meanings = {row["setting"]: row["meaning"] for row in config.describe_settings()}
     return [(name, meanings[f"train.{name}"]) for name in config.BUDGETS]
+
+
+def converted(amount: str, budget: str, other: str, rates: Mapping[str, float]) -> str:
+    """As much training in another kind of budget; where that cannot be said, as much as one may begin with.
+
+    `rates`: how much of each kind one step takes, as far as it is known; see `expectation.Prospect`.
+    """
+    try:
+        steps = _number(budget, amount, "", whole=False) / rates[budget]
+        found = steps * rates[other]
+    except (ConfigError, KeyError, ZeroDivisionError):
+        found = 0.0
+    if found <= 0:
+        return _FIRST_BUDGETS[other]
+    if other == "steps":
+        return _plain_number(max(1, round(found)))
+    return _plain_number(float(f"{found:.{_DIGITS}g}") if found < 10**_DIGITS else round(found))
 
 
 def filled(preset: str, experiment: config.Experiment) -> Form:

@@ -6,7 +6,7 @@ Needs torch: see `lab.serving`.
 import contextlib
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
     from memlab.data.rows import RunData
+    from memlab.lab.passages import Passage
+    from memlab.lab.stages import Kept
+    from memlab.memory.rows import Rows
     from memlab.memory.store import PatternStore
 
 POSITIONS, BUDGET, SEED = "all", 250_000_000, 0  # of patterns that are stored because they are asked for
@@ -83,6 +86,27 @@ class RunMemory:
         from memlab.memory.radius import typical_distance
 
         return typical_distance(self.store.layer(layer))
+
+    def patterns(self, layer: str, passage: "Passage | None" = None) -> "Rows":
+        """The stored patterns of a layer that count for a passage: all of them (P, C), or without those of its own document.
+
+        `store_rows` says which rows of the store they are. Raises DataError where none is left.
+        """
+        from memlab.memory.rows import Subset
+
+        if passage is None or passage.own_document is None:
+            return self.store.layer(layer)
+        others = self._others(passage.own_document)
+        if len(others) == 0:
+            raise DataError("all patterns stored are this passage's own, which do not count for it; take another one, or store more")
+        return Subset(self.store.layer(layer), others)
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019 - lives as long as what it is asked of
+    def _others(self, document: int) -> "np.ndarray":
+        """The rows of the store that are not of this document."""
+        import numpy as np
+
+        return np.flatnonzero(self.store.origins["document"] != document)
 
     def states(self, ids: "np.ndarray") -> "dict[str, Tensor]":
         """The states of a text (T,) in every stored layer: by name (T, C)."""
@@ -185,6 +209,21 @@ def open_model(run: RunDir, home: Path, checkpoint: str = "last", device: str = 
     return RunMemory(run, step, model.to(choose_device(device)), tokenizer, data, experiment.model.context)
 
 
+def kept_memory(run: RunDir, home: Path, kept: "Kept", checkpoint: str = "last", progress: Progress = quiet) -> RunMemory:
+    """`open_memory` for a process that answers many requests: anew only for another checkpoint, or where patterns were stored anew."""
+    step = choose_checkpoint(run, checkpoint)
+    stores = [path / "meta.json" for path in _paths(run, step, home)]
+    changed = [path.stat().st_mtime_ns if path.exists() else 0 for path in stores]
+    return kept.get("memory", [str(run.path), str(home), step, changed], lambda: open_memory(run, home, str(step), progress=progress))
+
+
+def store_rows(patterns: "Rows", numbers: "Sequence[int]") -> list[int]:
+    """Which rows of the store these rows of `RunMemory.patterns` are."""
+    from memlab.memory.rows import Subset
+
+    return [int(patterns.indices[number]) if isinstance(patterns, Subset) else int(number) for number in numbers]
+
+
 def memory_bytes(words: str) -> int:
     """The bytes that a size such as 4GB or 500MB means. Raises UsageError."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]?)B?", words.strip(), re.IGNORECASE)
@@ -205,7 +244,7 @@ def _stored(
     found = _found(memory, home)
     if found and found.holds(plan):
         return found, True
-    path = next(iter(_paths(memory, home)))
+    path = _paths(memory.run, memory.step, home)[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     return patterns.store_patterns(memory.model, places, plan, path, progress), False
 
@@ -214,7 +253,7 @@ def _found(memory: RunMemory, home: Path) -> "PatternStore | None":
     """The store of this very checkpoint, if there is one."""
     from memlab.memory.store import open_store
 
-    for path in _paths(memory, home):
+    for path in _paths(memory.run, memory.step, home):
         with contextlib.suppress(RunError):  # none, or of another version
             store = open_store(path)
             if store.meta["about"] == _about(memory):
@@ -222,8 +261,8 @@ def _found(memory: RunMemory, home: Path) -> "PatternStore | None":
     return None
 
 
-def _paths(memory: RunMemory, home: Path) -> Iterator[Path]:
-    return (place / "patterns" / f"step-{memory.step:06d}" for place in kept_beside(home, memory.run))
+def _paths(run: RunDir, step: int, home: Path) -> list[Path]:
+    return [place / "patterns" / f"step-{step:06d}" for place in kept_beside(home, run)]
 
 
 def _about(memory: RunMemory) -> dict[str, str | int]:

@@ -141,6 +141,36 @@ class Server:
         self._progress(number, "loading torch", 0, None, "")
         return predictions(RunDir(Path(run)), self._home, known_step, self._kept)
 
+    def _attractor(self, number: int, run: str, wish: dict[str, Any]) -> dict[str, Any]:
+        from memlab.lab.asked_often import Wish, attractor
+
+        def found(part: dict[str, Any]) -> None:
+            self._send({"id": number, "found": part})
+
+        self._progress(number, "loading torch", 0, None, "")
+        return attractor(
+            RunDir(Path(run)), self._home, Wish.from_plain(wish), self._kept, found, lambda *work: self._progress(number, *work)
+        )
+
+    def _passage(self, number: int, run: str, checkpoint: str, row: int) -> dict[str, Any]:
+        from memlab.lab.asked_often import passage_around
+        from memlab.lab.remembering import kept_memory
+
+        self._progress(number, "loading torch", 0, None, "")
+        memory = kept_memory(RunDir(Path(run)), self._home, self._kept, checkpoint, lambda *work: self._progress(number, *work))
+        return passage_around(memory, row)
+
+    def _landscape(self, number: int, run: str, question: dict[str, Any], checkpoint: str, wish: dict[str, Any]) -> dict[str, Any]:
+        """What is known of it so far is found as often as there is more; the last of it is complete."""
+        from memlab.lab.landscape import asked_often
+
+        self._progress(number, "loading torch", 0, None, "")
+        report = lambda *work: self._progress(number, *work)  # noqa: E731
+        for found in asked_often(RunDir(Path(run)), self._home, question, checkpoint, wish, self._kept, report):
+            self._inbox.check()
+            self._send({"id": number, "found": found})
+        return {}
+
     def _progress(self, number: int, doing: str, done: int, total: int | None, unit: str) -> None:
         self._inbox.check()
         if doing != self._doing or time.monotonic() > self._reported + _UPDATE_SECONDS:

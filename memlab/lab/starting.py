@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memlab import config, models, registry
-from memlab.errors import UsageError
+from memlab.errors import DataError, RunError, UsageError
 from memlab.home import spool
+from memlab.rundir import RunDir
 
 
 def check(experiment: config.Experiment) -> None:
@@ -18,6 +19,7 @@ def check(experiment: config.Experiment) -> None:
         ("tokenizer", experiment.data.tokenizer, experiment.data.tokenizer_options, "data.tokenizer_options"),
     ):
         config.build_options(registry.load(kind, name).Options, options, where)
+    registry.chosen("measure", experiment.train.measures)
     config.require_budget(experiment.train)
 
 
@@ -36,6 +38,49 @@ def settle(home: Path, experiment: config.Experiment, stdin: BinaryIO | None = N
         return config.changed(experiment, {"data.source_options.path": str(spool(home, stdin))})
     paths = [_existing("data.source_options.path", path) for path in ([given] if isinstance(given, str) else given)]
     return config.changed(experiment, {"data.source_options.path": paths[0] if isinstance(given, str) else paths})
+
+
+def reference_of(run: RunDir, home: Path) -> config.Experiment:
+    """The experiment of a run's reference: the same settings, and as many tokens of documents that the run does not see.
+
+    Those after the run's own; where the run has one of several disjoint parts, the next part. Nothing is planted in them.
+    Raises RunError where the run has not recorded its text yet, DataError where its corpus is not in this home or its source gives another
+    text by now, UsageError where the run sees all of the text.
+    """
+    from memlab.data.corpus import open_recorded, recipe_of
+    from memlab.data.selection import select
+
+    recorded = run.provenance().get("data")
+    if not recorded:
+        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
+    experiment = run.experiment()
+    changes = {
+        "experiment": f"A reference of {run.name}: the same settings, on text that it does not see",
+        "expect": f"what it knows of {run.name}'s training text can be known without having seen it",
+        "data.reference_of": run.name,
+        "data.insertions": (),
+    }
+    other = config.changed(experiment, changes)
+    corpus = open_recorded(home, recorded["corpus"], recorded["content"])
+    is_published = hasattr(registry.load("source", experiment.data.source), "fetch")  # and does not change
+    if not is_published and recipe_of(experiment.data)[0].folder != recorded["corpus"]:
+        raise DataError(
+            f"source '{experiment.data.source}' gives another text than when run '{run.name}' was trained, so that a reference would not "
+            f"have its tokens; train both anew, or take an n-gram model as reference"
+        )
+    selection, n_parts = select(corpus, other.data), config.n_parts(other.data)
+    if n_parts > 1:
+        other = config.changed(other, {"data.subset_part": (other.data.subset_part + 1) % n_parts, "data.skip": 0})
+        available = select(corpus, replace(other.data, tokens=0, fraction=1.0)).available
+    else:
+        starts, stops = selection.spans()
+        available = selection.available - int((stops - starts).sum())
+        other = config.changed(other, {"data.skip": other.data.skip + len(selection.documents)})
+    if available == 0:
+        raise UsageError(
+            f"run '{run.name}' sees all of the training text, which leaves none for a reference; train a run on half of it: --fraction 50%"
+        )
+    return config.changed(other, {"data.tokens": min(selection.n_tokens, available)})
 
 
 def _with_whole_folders(experiment: config.Experiment) -> config.Experiment:

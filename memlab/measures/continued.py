@@ -1,6 +1,8 @@
 """Greedy continuations: what a model goes on with after a prompt, always with the token that it holds most likely, many prompts at once."""
 
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -25,7 +27,7 @@ def continue_greedily(
         for numbers in _batches(np.flatnonzero(lengths == length), int(length)):
             longest = max(n_tokens[number] for number in numbers)
             block = torch.from_numpy(np.stack([prompts[number] for number in numbers])).to(model.device)
-            continued = _decode(model, block, longest)
+            continued = greedy(model, block, longest).cpu().numpy()
             for number, row in zip(numbers, continued, strict=True):
                 found[number] = row[: n_tokens[number]]
             done += len(numbers)
@@ -38,12 +40,29 @@ def _batches(numbers: np.ndarray, length: int) -> list[np.ndarray]:
     return [numbers[start : start + at_once] for start in range(0, len(numbers), at_once)]
 
 
-@torch.inference_mode()
-def _decode(model: PreTrainedModel, ids: Tensor, n_tokens: int) -> np.ndarray:
-    """ids (B, k) -> (B, n_tokens). A model that keeps nothing is given the whole text at every step."""
-    length, cache = ids.shape[1], None
-    for _ in range(n_tokens):
-        output = model(input_ids=ids if cache is None else ids[:, -1:], past_key_values=cache, use_cache=True)
-        cache = getattr(output, "past_key_values", None)
-        ids = torch.cat([ids, output.logits[:, -1].argmax(1, keepdim=True)], 1)
-    return ids[:, length:].cpu().numpy()
+def greedy(
+    model: PreTrainedModel,
+    ids: Tensor,
+    n_tokens: int,
+    end: int | None = None,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Tensor:
+    """The greedy continuation (B, n_tokens) of prompts of one length (B, k). After `end` a row repeats it; None: there is no end.
+
+    `reading()` surrounds each pass that sees the prompt: one, or all where the model keeps no keys and values.
+    """
+    few = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+    tokens, given, cache, length = ids, ids, None, ids.shape[1]
+    over = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    with torch.inference_mode():
+        for _ in range(n_tokens):
+            with reading() if cache is None else nullcontext():
+                output = model(input_ids=given, past_key_values=cache, use_cache=True, **few)
+            following = output.logits[:, -1].argmax(-1)
+            if end is not None:
+                following = torch.where(over, end, following)
+                over |= following == end
+            tokens = torch.cat([tokens, following[:, None]], 1)
+            cache = getattr(output, "past_key_values", None)
+            given = tokens if cache is None else following[:, None]
+    return tokens[:, length:]

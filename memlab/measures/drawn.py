@@ -1,6 +1,5 @@
 """What checkpoints are compared by: states at the same places of the text at each, some as patterns, some to ask with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from memlab.data.rows import RunData
 from memlab.errors import DataError
 from memlab.measures.hidden import layer_names
 from memlab.measures.patterns import collect_states, pattern_places
-from memlab.measures.places import DocumentPlaces, Places
+from memlab.measures.places import DocumentPlaces, Places, WindowPlaces
 from memlab.measures.queries import Queries, draw_queries
 from memlab.memory.store import sample_rows
 
@@ -38,6 +37,11 @@ class Drawn:
         return len(self.training)
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """How many patterns, out of how many places, and how many queries of each part."""
+        return {"patterns": self.n_patterns, "places": len(self.places), "queries": self.n_queries}
+
+    @property
     def queries(self) -> dict[str, Queries]:
         """Both parts by name."""
         return {"training": self.training, "validation": self.validation}
@@ -58,21 +62,25 @@ class DrawnStates:
 def draw(data: RunData, context: int, n_patterns: int, n_queries: int, positions: str = "all", seed: int = 0) -> Drawn:
     """At most so many patterns of the training text and queries of each part, drawn by the seed; nothing of it depends on a model.
 
-    A training query must not find itself. Windows of queries are shifted against those of patterns; a document has one beginning only, so
-    patterns come from other documents than the training queries, of which at most half are asked about. (Leaving a query's own
-    patterns out would do for a search, but not for a descent, in which all queries follow the energy of one memory.)
+    A training query must not find itself, nor may it depend on the size of the text whether what it is about is stored. Windows of queries
+    are shifted against those of patterns: the patterns are the queries' own tokens, as they stand in windows that begin elsewhere, where
+    `positions` has them, and a sample of all others. A document has one beginning only, so that patterns come from other documents than
+    the training queries, of which at most half are asked about. (Leaving a query's own patterns out would do for a search, but not for a
+    descent, in which all queries follow the energy of one memory.)
     Raises UsageError for positions that no row has, DataError where there are no queries.
     """
     places = pattern_places(data, context, positions)
-    training = draw_queries(data, context, "training", n_queries, seed)
-    if isinstance(places, DocumentPlaces):
-        training = _of_some_documents(training, places, seed)
-        numbers = _of_other_documents(places, training, n_patterns, seed)
-    else:
-        numbers = sample_rows(len(places), n_patterns, seed)
-    validation = draw_queries(data, context, "validation", n_queries, seed)
+    training, validation = (draw_queries(data, context, part, n_queries, seed) for part in ("training", "validation"))
+    has_documents = isinstance(places, DocumentPlaces)
+    training = _of_some_documents(training, places, seed) if has_documents else training
     n_common = min(len(training), len(validation))
-    return Drawn(places, numbers, _some(training, n_common, seed), _some(validation, n_common, seed))
+    training, validation = (_some(queries, n_common, seed) for queries in (training, validation))
+    if has_documents:
+        return Drawn(places, _of_other_documents(places, training, n_patterns, seed), training, validation)
+    own = _own_places(places, training)[:n_patterns]
+    others = np.setdiff1d(sample_rows(len(places), n_patterns, seed), own)
+    some = np.random.default_rng(seed).permutation(others)[: n_patterns - len(own)]
+    return Drawn(places, np.sort(np.concatenate([own, some])), training, validation)
 
 
 def states_of(model: PreTrainedModel, drawn: Drawn, names: list[str] | None = None, progress: Progress = quiet) -> DrawnStates:
@@ -87,13 +95,19 @@ def states_of(model: PreTrainedModel, drawn: Drawn, names: list[str] | None = No
     return DrawnStates(patterns, queries, rows)
 
 
-def common_numbers(drawn: Mapping[str, Drawn]) -> tuple[int, int]:
-    """How many patterns and how many queries all of several draws have."""
-    return min(one.n_patterns for one in drawn.values()), min(one.n_queries for one in drawn.values())
-
-
 def _some(queries: Queries, n: int, seed: int) -> Queries:
     return replace(queries, numbers=np.sort(np.random.default_rng(seed).permutation(queries.numbers)[:n]))
+
+
+def _own_places(places: WindowPlaces, training: Queries) -> np.ndarray:
+    """The places of the queries' own tokens in the windows that patterns come from, as far as they are any: ascending."""
+    rows, positions = training.places.locate(training.numbers)
+    rows, positions = np.divmod(rows * places.context + training.places.shift + positions, places.context)
+    in_rows, at = places.locate(np.arange(min(len(places), places.context)))
+    at = at[in_rows == 0]  # the positions of any row
+    within = np.minimum(np.searchsorted(at, positions), len(at) - 1)
+    numbers = rows * len(at) + within
+    return np.unique(numbers[(at[within] == positions) & (numbers < len(places))])
 
 
 def _of_some_documents(training: Queries, places: DocumentPlaces, seed: int) -> Queries:

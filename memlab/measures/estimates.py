@@ -1,13 +1,12 @@
 """Estimates: a figure with the interval that it is known to lie in, at 95 % confidence."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-CONFIDENCE = 0.95
+from memlab.measures.intervals import CONFIDENCE, clopper_pearson
+
 _RESAMPLES = 1000
-_HALVINGS = 60  # of an interval: as fine as a double
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,11 @@ class Estimate:
 def rate(k: int, n: int) -> Estimate:
     """k of n, with the exact interval of the binomial distribution (Clopper and Pearson 1934).
 
-    Its ends are the p at which k or more, and k or fewer, are as unlikely as (1 - 0.95)/2. Raises ValueError unless 0 ≤ k ≤ n, n ≥ 1.
+    Raises ValueError unless 0 ≤ k ≤ n, n ≥ 1.
     """
-    if not 0 <= k <= n or n < 1:
+    if n < 1:
         raise ValueError(f"{k} of {n} is no rate")
-    tail = (1 - CONFIDENCE) / 2
-    low = 0.0 if k == 0 else _solve(lambda p: _at_least(k, n, p), tail)
-    high = 1.0 if k == n else 1 - _solve(lambda p: _at_least(n - k, n, p), tail)
-    return Estimate(k / n, low, high, n, "Clopper-Pearson")
+    return Estimate(k / n, *clopper_pearson(k, n), n, "Clopper-Pearson")
 
 
 def mean(values: np.ndarray, seed: int = 0) -> Estimate:
@@ -84,21 +80,3 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def _at_least(k: int, n: int, p: float) -> float:
-    """P(X ≥ k) of a binomial distribution, 0 < k ≤ n, from the logs of its terms."""
-    if p <= 0 or p >= 1:
-        return float(p >= 1)
-    i = np.arange(k, n + 1)
-    logs = np.array([math.lgamma(n + 1) - math.lgamma(j + 1) - math.lgamma(n - j + 1) for j in i.tolist()])
-    return min(1.0, float(np.exp(logs + i * math.log(p) + (n - i) * math.log1p(-p)).sum()))
-
-
-def _solve(rising, wanted: float) -> float:
-    """The p in [0, 1] at which a rising function has a value, by bisection."""
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < wanted else (low, middle)
-    return (low + high) / 2

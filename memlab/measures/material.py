@@ -13,6 +13,7 @@ from memlab.measures.continued import continue_greedily
 from memlab.measures.estimates import Estimate
 from memlab.measures.excerpts import Excerpts, Part, take_excerpts
 from memlab.measures.predicted import Predicted, predict
+from memlab.measures.references import Reference
 
 PARTS: tuple[Part, Part] = ("training", "validation")
 N = 256
@@ -32,7 +33,8 @@ class Figure:
 class Material:
     """A model (not training), the text that its run reads, and how much of it is looked at: `n` excerpts of each part, drawn by the seed.
 
-    `progress` is called as the work goes on, and may raise to stop it.
+    `reference` is what can be known without the training text; measures that compare with it find nothing where it is None. `progress` is
+    called as the work goes on, and may raise to stop it.
     """
 
     model: PreTrainedModel
@@ -41,19 +43,41 @@ class Material:
     n: int | None = N
     seed: int = 0
     progress: Progress = quiet
+    reference: Reference | None = None
 
     @cached_property
     def excerpts(self) -> dict[Part, Excerpts]:
-        """Rows of both parts. Held-out text that stands in the training text too is no control, and is left out (`n_left_out`)."""
-        found = {part: take_excerpts(self.data, self.context, part, self.n, self.seed) for part in PARTS}
-        fresh = found["validation"].times == 0
-        return found if fresh.all() or not fresh.any() else {**found, "validation": found["validation"].some(fresh)}
+        """Rows of both parts, without held-out text that stands in the training text too: it would be no control."""
+        drawn = self._drawn
+        fresh = drawn["validation"].times == 0
+        return {**drawn, "validation": drawn["validation"].some(fresh)} if fresh.any() else drawn
+
+    @property
+    def n_left_out(self) -> int:
+        """How many held-out rows were left out for that."""
+        return len(self._drawn["validation"]) - len(self.excerpts["validation"])
+
+    @cached_property
+    def _drawn(self) -> dict[Part, Excerpts]:
+        return {part: take_excerpts(self.data, self.context, part, self.n, self.seed) for part in PARTS}
 
     @cached_property
     def predicted(self) -> dict[Part, Predicted]:
         """What the model holds of every token of the excerpts after its true prefix."""
         return {
             part: predict(self.model, some.inputs, some.targets, self._reporter(f"predicting {part} text", len(some)))
+            for part, some in self.excerpts.items()
+        }
+
+    @cached_property
+    def expected(self) -> dict[Part, Predicted]:
+        """What the reference holds of every token of the excerpts. Raises ValueError where there is none."""
+        if self.reference is None:
+            raise ValueError("a material without a reference expects nothing")
+        return {
+            part: self.reference.predict(
+                some.inputs, some.targets, part, some.rows, self._reporter(f"predicting {part} text with the reference", len(some))
+            )
             for part, some in self.excerpts.items()
         }
 

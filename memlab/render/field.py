@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from memlab.render.contours import Spread
 from memlab.render.view import HUGE, View
 
-Kind = Literal["state", "pattern", "projected", "fixed", "stored", "step"]
+Kind = Literal["state", "pattern", "projected", "fixed", "stored", "projected-fixed", "projected-stored", "step"]
 
 # What each kind is called in the legend; a later one hides an earlier one.
 KINDS: dict[Kind, str] = {
     "step": "descent",
     "projected": "pattern off the slice",
     "pattern": "pattern",
+    "projected-fixed": "fixed point off the slice",
+    "projected-stored": "fixed point at a pattern, off the slice",
     "fixed": "fixed point",
     "stored": "fixed point at a pattern",
     "state": "state",
@@ -27,7 +29,7 @@ KINDS: dict[Kind, str] = {
 class Marker:
     """A point of the plane. "state" is where a descent starts, "step" a stop on the way, "fixed" its end; "stored" if that is a pattern.
 
-    A "pattern" lies in the slice; one that is "projected" lies off it, and is marked where its foot is. A label stands beside its sign
+    These and a "pattern" lie in the slice; what is "projected" lies off it, and is marked where its foot is. A label stands beside its sign
     where there is space. What is selected is put in brackets, in front of everything else.
     """
 

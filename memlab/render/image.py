@@ -30,7 +30,9 @@ _POINTS: dict[Kind, tuple[str, float, bool]] = {
     "projected": ("o", 5, False),
     "pattern": ("o", 6, True),
     "fixed": ("*", 12, True),
-    "stored": ("*", 13, False),
+    "projected-fixed": ("*", 12, False),
+    "stored": ("h", 10, True),
+    "projected-stored": ("h", 10, False),
     "state": ("D", 7, True),
 }
 

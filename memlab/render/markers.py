@@ -17,8 +17,12 @@ from memlab.render.scale import count
 from memlab.render.sheet import Sheet
 from memlab.render.view import View
 
-SIGNS: dict[Kind, str] = {"step": "•", "projected": "○", "pattern": "●", "fixed": "★", "stored": "◉", "state": "◆"}
-ASCII_SIGNS: dict[Kind, str] = {"step": "o", "projected": "p", "pattern": "P", "fixed": "F", "stored": "M", "state": "S"}
+_FILLED: dict[Kind, str] = {"step": "•", "pattern": "●", "fixed": "★", "stored": "◉", "state": "◆"}
+_ASCII_FILLED: dict[Kind, str] = {"step": "o", "pattern": "P", "fixed": "F", "stored": "M", "state": "S"}
+
+# What lies off the slice is hollow, or a small letter.
+SIGNS: dict[Kind, str] = {**_FILLED, "projected": "○", "projected-fixed": "☆", "projected-stored": "◎"}
+ASCII_SIGNS: dict[Kind, str] = {**_ASCII_FILLED, "projected": "p", "projected-fixed": "f", "projected-stored": "m"}
 
 # A way of which no colour can be seen: flat, steep, rising and falling.
 _STROKES, _ASCII_STROKES = "─│╱╲", "-|/\\"
@@ -36,7 +40,7 @@ def entries(field: Field, view: View, ascii: bool) -> list[Entry]:  # noqa: A002
     named = []
     for kind in reversed(KINDS):
         n = total[kind]
-        tail = [f"×{count(n)}"] if n > 1 and kind in ("pattern", "projected") else []
+        tail = [f"×{count(n)}"] if n > 1 else []
         tail += [f"({count(outside[kind])} outside)" if n > 1 else "(outside)"] if outside[kind] else []
         if n or (kind == "step" and len(field.stops())):
             named.append(Entry(signs[kind], "1", KINDS[kind], " ".join(tail)))

@@ -27,6 +27,7 @@ from memlab.training.compilation import compile_losses
 from memlab.training.device import Compute
 from memlab.training.evaluate import evaluate, fixed_rows
 from memlab.training.losses import TokenLosses
+from memlab.training.measuring import measure
 from memlab.training.schedule import learning_rate
 from memlab.training.stopping import StopRequested
 from memlab.training.world import ALONE, World
@@ -120,6 +121,7 @@ class Trainer:
             while True:
                 self._evaluate_if_due()
                 self._save_if_due()
+                self._measure_if_due()
                 if self.progress.step >= self.plan.steps:
                     return
                 self.check_stop()
@@ -245,6 +247,20 @@ class Trainer:
         step = self.progress.step
         if checkpoints.is_due(step, self.train.checkpoint_every) or step in (self._best[1], self.plan.steps):
             self._save()
+
+    def _measure_if_due(self) -> None:
+        """The measures that were asked for, of what was just saved; the first process takes them while the others wait at the next step."""
+        step = self.progress.step
+        if (
+            not (self.train.measures and self.world.leads and ("checkpoint", step) in self._recorded)
+            or ("measured", step) in self._recorded
+        ):
+            return
+        since = time.time()
+        self.own.update(work={"doing": "measuring memorisation", "done": 0, "total": None, "unit": "", "since": since})
+        alone = self.check_stop if self.world.size == 1 else lambda: None  # all processes stop at the same step
+        self._record("measured", figures=measure(self.model, self.data, self.train, alone))
+        self.own.update(work=None)
 
     def _save(self) -> None:
         """A checkpoint of where training stands, unless it is there: the one that training resumed from, or that a stop made."""

@@ -12,6 +12,10 @@ _SHOWN = {
     "slash": "/",
     "plus": "+",
     "minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "comma": ",",
+    "full_stop": ".",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "left": "←",
@@ -27,7 +31,8 @@ class Action:
     """Something that a user can do: `action_<id>` of the screens named here, or of the app where none is.
 
     keys are Textual's names, separated by commas, the first of them shown. label is the word beside the key, help a sentence for help and
-    palette. The key stands in the border of the pane that has the id given here, else in the footer unless it is hidden.
+    palette. The key stands in the border of the pane that has the id given here, else in the footer unless it is hidden; where the
+    footer has little room, those that stay come before the others.
     """
 
     id: str
@@ -37,6 +42,7 @@ class Action:
     screens: tuple[str, ...] = ()
     pane: str = ""
     hidden: bool = False
+    stays: bool = False
 
     @property
     def method(self) -> str:
@@ -44,10 +50,13 @@ class Action:
         return self.id.replace("-", "_")
 
 
+_ASKING = ("attractor", "landscape")
+
 ACTIONS = (
     Action("new", "n", "new", "Put together a new run and start it", ("runs",)),
     Action("open", "enter", "open", "Open the run under the cursor", ("runs",)),
-    Action("stop", "s", "stop", "Ask the trainer to save and leave", ("runs", "live")),
+    Action("inspect", "i", "inspect", "Ask its stored patterns with any text", ("runs", "live")),
+    Action("stop", "s", "stop", "Ask the trainer to save and leave", ("runs", "live"), stays=True),
     Action("resume", "r", "resume", "Go on from the last checkpoint", ("runs", "live")),
     Action("mark", "space", "select", "Select the run, to see its curves together with others", ("runs",)),
     Action("filter", "slash", "filter", "Show only some runs: words, and key:value such as state:running or size:micro", ("runs",)),
@@ -56,7 +65,7 @@ ACTIONS = (
     Action("remove", "x", "remove", "Remove the run with everything in it; asks first", ("runs",)),
     Action("copy-path", "y", "copy path", "Copy the path of the run", ("runs",)),
     Action("clear", "escape", "show all", "Take back the filter and the selection", ("runs",), hidden=True),
-    Action("leave", "d,escape", "leave it running", "Back to the runs; the trainer goes on", ("live",)),
+    Action("leave", "d,escape", "leave it running", "Back to the runs; the trainer goes on", ("live",), stays=True),
     Action("log", "y", "log", "Logarithmic or linear loss", ("live",), pane="curves"),
     Action("axis", "x", "axis", "Next x axis: steps, tokens, seconds", ("live",), pane="curves"),
     Action("smoother", "plus,equals_sign", "smoothing", "Smooth the training loss more", ("live",), pane="curves"),
@@ -70,11 +79,44 @@ ACTIONS = (
     Action("checkpoints", "c", "checkpoints", "Mark the checkpoints, or not", ("live",), pane="curves"),
     Action("overlay", "o", "overlay", "Draw the selected runs over this one, or not", ("live",)),
     Action("pause", "p", "pause", "Hold the display still; training goes on", ("live",)),
-    Action("start", "f5", "start", "Start the run as the form says, and open it", ("new-run",)),
+    Action("start", "f5", "start", "Start the run as the form says, and open it", ("new-run",), stays=True),
+    Action("other-pane", "f4,v", "other pane", "Show the other pane, where there is room for one only", ("live", "new-run"), stays=True),
     Action("measure", "f6", "measure", "Count and measure again; fetch the text and cut it into tokens where need be", ("new-run",)),
     Action("save-preset", "f7,w", "save as preset", "Keep the form as a preset of your own", ("new-run",)),
     Action("copy-command", "f8,y", "copy", "Copy the command line that starts the same run", ("new-run",), pane="command"),
-    Action("back", "escape", "back", "Back to the runs; nothing is started", ("new-run",)),
+    Action("back", "escape", "back", "Back to the runs; nothing is started", ("new-run",), stays=True),
+    Action("ask", "slash", "ask", "Type a text to ask with, or :train 17 or :validation 17 for a passage of the run", _ASKING),
+    Action("close", "escape", "back", "Back to where this was opened from", _ASKING, stays=True),
+    Action("next-view", "v,f4", "view", "The next pane, where there is no room for all of them", ("attractor",), stays=True),
+    Action("beta", "b", "β", "Inverse temperature: 1, as in the paper, or chosen by perplexity", _ASKING),
+    Action("more-steps", "plus,equals_sign", "steps", "Patterns and votes one step of retrieval further on", ("attractor",)),
+    Action("fewer-steps", "minus", "steps", "Patterns and votes one step of retrieval back", ("attractor",)),
+    Action("checkpoint", "c", "checkpoint", "Ask another checkpoint, for instance the untrained one", _ASKING),
+    Action("training-passage", "t", "training", "Ask with the first passage of the training text", _ASKING),
+    Action("held-out-passage", "h", "held-out", "Ask with the first passage of the held-out text", _ASKING),
+    Action("previous-passage", "left_square_bracket", "passage", "The passage before", _ASKING),
+    Action("next-passage", "right_square_bracket", "passage", "The passage after", _ASKING),
+    Action("quantity", "e", "quantity", "Show distances, energies or patterns in play on the map", ("attractor",), pane="states"),
+    Action("next-layer", "l", "layer", "The next layer, at the same position", ("attractor",), pane="states"),
+    Action("show-passage", "enter", "whole passage", "Show the passage that the pattern comes from", ("attractor",), pane="nearest"),
+    Action("landscape", "L", "landscape", "The energy around a text's state, and what attracts it", ("runs", "live", "attractor")),
+    Action("attractor", "a", "attractor", "What this state retrieves, and where it lies in all layers", ("landscape",)),
+    Action("show-marker", "enter", "card", "Show the card of what is selected, and its training passage", ("landscape",)),
+    Action("other-side", "v,f4", "picture or words", "Picture or words, where there is room for one", ("landscape",), stays=True),
+    Action("step-back", "left", "descent", "One step of the descent back", ("landscape",), pane="slice"),
+    Action("step-on", "right", "descent", "One step of the descent further down", ("landscape",), pane="slice"),
+    Action("previous-marker", "up,shift+tab,k", "select", "Select the fixed point or pattern before", ("landscape",), pane="slice"),
+    Action("next-marker", "down,tab,j", "select", "Select the next fixed point or pattern", ("landscape",), pane="slice"),
+    Action("slice-layer", "l", "layer", "The next layer, at the same position", ("landscape",), pane="slice"),
+    Action("plane", "p", "plane", "Next plane: nearest patterns, principal axes, random", ("landscape",), pane="slice"),
+    Action("warmer", "less_than_sign", "β", "Half the inverse temperature: basins merge", ("landscape",), pane="slice"),
+    Action("colder", "greater_than_sign", "β", "Twice the inverse temperature: basins part", ("landscape",), pane="slice"),
+    Action("nearer", "plus,equals_sign", "zoom", "Show half as far around the state", ("landscape",), pane="slice"),
+    Action("wider", "minus", "zoom", "Show twice as far", ("landscape",), pane="slice"),
+    Action("previous-position", "comma", "position", "The state at the position before", ("landscape",), pane="slice"),
+    Action("next-position", "full_stop", "position", "The state at the next position", ("landscape",), pane="slice"),
+    Action("read-on", "pagedown", "words", "Scroll the words beside the picture down", ("landscape",), hidden=True),
+    Action("read-back", "pageup", "words", "Scroll the words beside the picture up", ("landscape",), hidden=True),
     Action("palette", "colon,ctrl+p", "commands", "Search everything that can be done now", hidden=True),
     Action("theme", "f2", "theme", "Next theme: dark, light, high contrast", hidden=True),
     Action("help", "question_mark,f1", "help", "Show all keys"),

@@ -104,6 +104,7 @@ def test_the_base_model_and_the_output_layer_are_the_model(model, ids):
         assert torch.equal(model.get_output_embeddings()(last), whole.logits)
 
 
+@pytest.mark.slow
 def test_it_compiles_as_one_graph(smallest, ids):
     torch.manual_seed(0)
     model = models.build(smallest, V).train()

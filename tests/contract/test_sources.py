@@ -27,7 +27,11 @@ def options_of(name, folder) -> dict:
     }.get(name, {})
 
 
-@pytest.fixture(params=registry.names("source"), scope="module")
+# All of the standard library is parsed with the defaults of this one; its unit tests read less.
+SLOW = {"installed_docs": [pytest.mark.slow]}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in registry.names("source")], scope="module")
 def name(request):
     return request.param
 

@@ -1,5 +1,6 @@
 """The warm child: one process that counts, measures and predicts; superseded, killed, and never left behind."""
 
+import math
 import os
 import queue
 import signal
@@ -76,7 +77,7 @@ def test_what_was_measured_is_kept_until_it_is_asked_for_again(child):
 
 def test_the_memory_of_a_larger_model_is_not_counted_for_a_smaller_one(child):
     small = child.call("plan", arguments(again=True))["costs"]["memory_bytes"]
-    large = config.changed(EXPERIMENT, {"model.size": "mini", "train.batch": 512, "model.context": 32})
+    large = config.changed(EXPERIMENT, {"model.size": "mini", "train.batch": 256})
     assert child.call("plan", arguments(large))["costs"]["memory_bytes"] > small + 100e6
     assert child.call("plan", arguments(again=True))["costs"]["memory_bytes"] < small + 100e6
 
@@ -96,9 +97,15 @@ def test_parameters_are_counted_without_the_text(child):
 
 
 def test_a_step_in_parts_takes_as_long_as_all_of_them(child):
-    whole, parts = (child.call("plan", arguments(config.changed(LONG, {"train.accumulate": n})))["costs"] for n in (1, 4))
-    assert 0.4 < parts["step_seconds"] / whole["step_seconds"] < 2.5
-    assert parts["memory_bytes"] < whole["memory_bytes"] + 50e6
+    """A busy machine may slow down the one or the other: their best times are compared, of as many measurements as it takes up to four."""
+    best = {1: math.inf, 4: math.inf}
+    for _ in range(4):
+        costs = {n: child.call("plan", arguments(config.changed(LONG, {"train.accumulate": n}), again=True))["costs"] for n in best}
+        best = {n: min(best[n], costs[n]["step_seconds"]) for n in best}
+        if 0.4 < best[4] / best[1] < 2.5:
+            break
+    assert 0.4 < best[4] / best[1] < 2.5
+    assert costs[4]["memory_bytes"] < costs[1]["memory_bytes"] + 50e6
 
 
 def test_errors_arrive_as_what_they_are(child):

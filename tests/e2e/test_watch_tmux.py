@@ -11,10 +11,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("tmux"), rea
 
 @pytest.fixture(scope="module")
 def training(lab):
-    """A run that goes on for as long as the tests need it."""
+    """A run that goes on for as long as these tests need it, and no longer: it would take a core from all others."""
     run = lab.start("watched", {"train.steps": 1_000_000, "train.eval_every": 20, "train.checkpoint_every": 100_000})
     until(lambda: steps_done(run) > 100, "it trains")
-    return run
+    yield run
+    lab.kill(run)
 
 
 @pytest.fixture

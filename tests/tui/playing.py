@@ -7,13 +7,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from textual.pilot import Pilot
 
 from memlab.tui.app import LabApp
 
 SIZES = [(40, 12), (80, 24), (120, 34), (200, 50)]
-_PATIENCE_SECONDS = 15
+_PATIENCE_SECONDS = 30
+_POLL_SECONDS = 0.02
+_ROUNDS = 2  # in each of the two waits after a key: from app to screen to widget, and back with what it has to say
 
 
 def played(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -50,8 +53,12 @@ class Player:
 
     async def until(self, *words: str, without: tuple[str, ...] = ()) -> str:
         """The screen as soon as it shows all these words, and none of the others."""
-        await self.when(lambda: all(word in self.text for word in words) and not any(word in self.text for word in without), f"{words}")
-        return self.text
+
+        def shown() -> str:
+            text = self.text
+            return text if all(word in text for word in words) and not any(word in text for word in without) else ""
+
+        return await self.when(shown, f"{words}")
 
     async def when(self, condition: Callable[[], Any], what: str = "", seconds: float = _PATIENCE_SECONDS) -> Any:
         """What the condition returns as soon as it holds."""
@@ -59,7 +66,7 @@ class Player:
         while not (found := condition()):
             assert not self.app._exception, "the app has ended"
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.text}"
-            await self.pilot.pause(0.01)
+            await self.pilot.pause(_POLL_SECONDS)
         return found
 
 
@@ -68,4 +75,12 @@ async def lab(home: Path, size: tuple[int, int] = (80, 24), **options: Any) -> A
     """The app over a home, with its own files of keys and settings there."""
     app = LabApp(home, keys_path=home / "keys.toml", settings_path=home / "view.json", **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        yield Player(app, pilot)
+
+        async def worked_off(*_: Any) -> None:
+            """Until every widget has done what it was told, and what came of that."""
+            for _ in range(_ROUNDS):
+                await pilot.pause(0)
+
+        # Textual waits until the process uses no processor; our threads, and programs beside us, draw that out to a second for each key.
+        with mock.patch("textual.app.wait_for_idle", worked_off), mock.patch("textual.pilot.wait_for_idle", worked_off):
+            yield Player(app, pilot)

@@ -230,10 +230,10 @@ async def test_a_change_of_theme_changes_every_word_at_once(home):
 
     async with lab(home, (120, 34)) as player:
         await player.until("6.25", "floor")
-        for key in ("", "enter"):
+        for key, words in (("", "enter open"), ("enter", "d back"), ("d", "enter open"), ("n", "f5 start")):
             if key:
                 await player.press(key)
-                await player.until("d back", "gap")
+            await player.until(words)
             for name in ("light", "contrast", "dark"):
                 await player.press("f2")
                 others = {color for other in themes.NAMES if other != name for color in themes.ROLES[other].values()}

@@ -36,6 +36,9 @@ HOSTILE = {
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][0AB]|[=>78]|\]22;[a-z-]*\x07)")
 
 
+_STILL_SECONDS = 0.06
+
+
 def directory_name(key, text):
     return f"{key} " + text.replace("/", "").replace("\x00", "")
 
@@ -94,8 +97,15 @@ class Pty:
             self.read(0.1)
 
     def press(self, keys, seconds=0.4):
+        """Keys, and what comes of them: something within so many seconds, and on until the app is still."""
         os.write(self.terminal, keys.encode())
-        self.read(seconds)
+        wait, deadline = seconds, time.monotonic() + 2 * seconds
+        while time.monotonic() < deadline and select.select([self.terminal], [], [], wait)[0]:
+            wait = _STILL_SECONDS
+            try:
+                self.written += os.read(self.terminal, 1 << 16)
+            except OSError:  # it has ended
+                return
 
     def end(self):
         deadline = time.monotonic() + 20

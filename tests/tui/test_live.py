@@ -1,6 +1,8 @@
 """LIVE: the curves of a run with their numbers, and every way of looking at them."""
 
 import dataclasses
+import gc
+import weakref
 
 import pytest
 from fabricated_run import evaluated, fabricate, resumed, started, trained
@@ -181,6 +183,36 @@ async def test_leaving_goes_back_to_the_runs_and_touches_nothing(home, monkeypat
 
 
 @played
+async def test_the_cursor_of_runs_is_on_the_run_that_one_comes_from(home):
+    fabricate(home / "runs" / "another", course(300), step=300, steps=600)
+    fabricate(home / "runs" / "third", course(300), step=300, steps=600)
+    async with lab(home) as player:
+        await player.until("main", "another", "third")
+        for name in ("main", "another", "third"):
+            player.app.open("live", home / "runs" / name)
+            await player.until("d back")
+            await player.press("d")
+            await player.when(lambda name=name: player.app.screen.NAME == "runs" and name in player.line("❯"), name)
+        player.app.open("live", home / "runs" / "later")
+        fabricate(home / "runs" / "later", course(300), step=300, steps=600)
+        await player.until("d back")
+        await player.press("d")
+        await player.when(lambda: player.app.screen.NAME == "runs" and "later" in player.line("❯"), "one that was not listed before")
+
+
+@played
+async def test_a_run_that_one_has_left_is_let_go(home):
+    async with lab(home) as player:
+        left = []
+        for _ in range(3):
+            await opened(player)
+            left.append(weakref.ref(live(player)))
+            await player.press("f2", "d")
+            await player.when(lambda: player.app.screen.NAME == "runs")
+        await player.when(lambda: gc.collect() is not None and not any(screen() for screen in left), "no screen is kept")
+
+
+@played
 async def test_stop_and_resume_say_what_came_of_it(tmp_path, monkeypatch):
     run = fabricate(tmp_path / "runs" / "main", course(300), status="running", step=300, steps=600)
     done = []
@@ -231,6 +263,5 @@ async def test_any_size_is_survived(home):
         for size in [(1, 1), (3, 2), (20, 3), (200, 2), (2, 50), (59, 19), (60, 20), (79, 24), (130, 40)]:
             await player.pilot.resize_terminal(*size)
             await player.press("left", "z", "y")
-            await player.pilot.pause()
-            assert [len(line) for line in player.lines] == [size[0]] * size[1]
+            await player.when(lambda size=size: [len(line) for line in player.lines] == [size[0]] * size[1], f"{size}")
         await player.until("training", "✓ finished")

@@ -99,10 +99,10 @@ async def type_into(player, name, text):
 
 async def choose(player, name, value):
     """Go through the names of a choice until the one that is wanted."""
-    choice = field(player, name)
+    choice = player.app.screen.query_one(f"#{name}", Choice)
     choice.focus()
-    while choice.value != value:
-        await player.press("right")
+    await player.press(*["right"] * ((choice.names.index(value) - choice.names.index(choice.value)) % len(choice.names)))
+    assert choice.value == value
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -117,8 +117,10 @@ async def test_the_demo_fills_the_form_at_any_size(tmp_path, size):
             assert "0.00586" in text
             assert "about 50 s" in text
             assert "train demo" in text
-        for _ in range(11):
-            await player.press("down")
+        if size[0] < 80:
+            await player.press("f4")
+        else:
+            await player.press(*["down"] * 11)
         await player.until("what to expect", "791,040")
         await player.press("end")
         await player.until("cpu (x86_64)")
@@ -170,13 +172,78 @@ async def test_what_is_wrong_is_marked_at_its_field_and_nothing_starts(tmp_path,
         await player.until("✕ train.seed is 'x'")
         await player.press("f5")
         await player.until("✕ fraction is")
-        assert player.app.screen.focused is field(player, "amount")
+        await player.when(lambda: player.app.screen.focused is field(player, "amount"), "the first field that is wrong")
         assert len(player.child.asked) == asked
         assert not (tmp_path / "runs").exists()
         await type_into(player, "amount", "1%")
         await type_into(player, "seed", "3")
         await player.until(without=("✕",))
         await player.when(lambda: player.child.experiment.train.seed == 3)
+
+
+@played
+async def test_another_kind_of_budget_is_as_much_training_and_the_first_one_comes_back_exactly(tmp_path):
+    async with form(tmp_path) as player:
+        for kind, shown, amount in (("n_tokens", "tokens", "716800"), ("epochs", "epochs", "88.2"), ("minutes", "minutes", "0.833")):
+            await choose(player, "budget", kind)
+            await player.until(f"‹ {shown} ›", f"--set train.{kind}={amount}")
+            assert field(player, "budget").value == amount
+            await player.when(lambda kind=kind: getattr(player.child.experiment.train, kind), "it is asked about")
+        await choose(player, "budget", "steps")
+        await player.until("‹ steps ›", without=("--set",))
+        await type_into(player, "budget", "5000")
+        await choose(player, "budget", "n_tokens")
+        await player.until("‹ tokens ›", "train.n_tokens=5120000")
+        player.app.screen.query_one("#budget").action_pick()
+        assert "n_tokens" not in (await player.until("tokens ", "budget in tokens seen")).split("budget in tokens seen")[0]
+
+
+@played
+async def test_a_budget_that_cannot_be_converted_begins_with_a_sensible_amount(tmp_path):
+    async with form(tmp_path, measured=False) as player:
+        await choose(player, "budget", "minutes")
+        assert field(player, "budget").value == "5", "nobody knows yet how long a step takes"
+        await choose(player, "budget", "steps")
+        assert field(player, "budget").value == "700"
+        await type_into(player, "budget", "many")
+        await choose(player, "budget", "epochs")
+        assert field(player, "budget").value == "100"
+
+
+@played
+async def test_where_there_is_room_for_one_pane_a_key_shows_the_figures_and_the_footer_says_so(tmp_path):
+    async with form(tmp_path, (50, 15)) as player:
+        text = await player.until("‹ demo ›", "f5 start", "f4 figures", "esc back", "? help", "q quit")
+        assert "what to expect" not in text
+        field(player, "seed").focus()
+        await player.press("f4")
+        text = await player.until("what to expect", "791,040", "f4 form", "esc back")
+        assert "‹ demo ›" not in text
+        await player.press("end")
+        await player.until("cpu (x86_64)")
+        await player.press("f4")
+        await player.until("‹ demo ›")
+        await player.when(lambda: player.app.screen.focused is field(player, "seed"), "one is back in the same field")
+        await type_into(player, "name", "v")
+        await type_into(player, "seed", "x")
+        await player.until("✕ train.seed is 'x'")
+        await player.press("f4")
+        await player.until("what to expect")
+        await player.press("f5")
+        await player.until("✕ train.seed is 'x'", without=("what to expect",))
+        await player.when(lambda: player.app.screen.focused is field(player, "seed"), "the field that is wrong")
+        await player.pilot.resize_terminal(120, 34)
+        await player.until("what to expect", "‹ demo ›", without=("f4",))
+
+
+@played
+async def test_a_notice_leaves_the_command_line_in_sight(tmp_path):
+    async with form(tmp_path) as player:
+        player.app.say("Something is wrong. " * 10, "error")
+        await player.until("Something is wrong")
+        (notice,) = player.app.screen.query("Toast")
+        assert not notice.region.overlaps(player.app.screen.query_one("#command").region)
+        assert max(one.timeout for one in player.app._notifications) < 10
 
 
 @played

@@ -51,11 +51,33 @@ async def test_a_passage_is_shown_with_a_sign_under_each_token(tmp_path, run):
         text = await player.until(
             "predictions  after the true text, at step 100", "training    2 of 3 tokens right, 1 with p > 0.9  json.decoder"
         )
+        await player.until("└┬")  # the curves are drawn again for what is left of their pane
         lines = text.splitlines()
         place = next(number for number, line in enumerate(lines) if "Like known right wrong" in line)
         assert lines[place + 1].strip("│ ") == "━━━━━━──────"
         assert lines[place + 1].index("━") == lines[place].index(" known")
         assert "validation  0 of 1 tokens right, 0 with p > 0.9  other" in text
+
+
+@played
+async def test_where_there_is_little_room_they_come_by_key_and_in_more_rows(tmp_path, run):
+    async with lab(tmp_path, (50, 15)) as player:
+        child = await opened(player)
+        long = {**ANSWER["passages"][0], "predictions": [prediction(f" word{number}", 0.99, True) for number in range(20)]}
+        child.tell(answer={**ANSWER, "passages": [long, ANSWER["passages"][1]]})
+        text = await player.until("f4 predictions", "d back", "? help", "q quit")
+        assert "at step 100" not in text
+        assert "steps" in text, "the curves have their axis"
+        await player.press("f4")
+        text = await player.until("predictions  after the true text", "f4 curves", "word5", "word10", "1 tokens right")
+        lines = [line[2:-2] for line in text.splitlines()]
+        place = next(number for number, line in enumerate(lines) if line.startswith("Like word0"))
+        assert lines[place + 1] == " " * len("Like") + "━" * (46 - len("Like"))
+        assert lines[place + 3] == "━" * 46
+        await player.press("v")
+        await player.until("steps", without=("at step 100",))
+        await player.pilot.resize_terminal(80, 24)
+        await player.until("at step 100", "steps", without=("f4",))
 
 
 @played

@@ -288,8 +288,7 @@ async def test_any_size_is_survived(home):
     async with lab(home, (1, 1)) as player:
         for size in [(1, 1), (3, 2), (20, 3), (200, 2), (2, 50), (59, 19), (60, 20), (130, 40)]:
             await player.pilot.resize_terminal(*size)
-            await player.pilot.pause()
-            assert [len(line) for line in player.lines] == [size[0]] * size[1]
+            await player.when(lambda size=size: [len(line) for line in player.lines] == [size[0]] * size[1], f"{size}")
         await player.until("6.25", "oldest")
 
 

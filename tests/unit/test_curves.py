@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -41,7 +41,6 @@ def test_a_normal_plot_names_all_there_is_with_units_and_values():
     assert re.search(r"^ +0 +50 +100 +150 +200 .* 700$", text, re.MULTILINE)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(1, 130), st.integers(1, 40), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([0.0, 0.9]))
 def test_the_size_is_kept_at_every_size(width, height, color, ascii, log_y, smoothing):  # noqa: A002
     text = plot(
@@ -69,7 +68,6 @@ points = st.lists(st.tuples(st.one_of(st.floats(), st.integers(0, 1000).map(floa
 ranges = st.one_of(st.none(), st.tuples(st.floats(), st.floats()))
 
 
-@settings(max_examples=200, deadline=None)
 @given(points, points, st.lists(st.floats(), max_size=2), st.floats(), st.booleans(), ranges, ranges)
 def test_no_value_however_odd_breaks_it(train, validation, floors, event, log_y, x_range, y_range):
     series = [

@@ -102,6 +102,15 @@ def test_the_same_settings_again_are_as_they_were():
     assert not again.rough
 
 
+def test_what_a_step_takes_holds_for_every_budget_and_for_nothing_else():
+    measured = at_once(DEMO).found(FOUND).settled()
+    assert measured.rates == pytest.approx({"steps": 1, "n_tokens": 1024, "epochs": 88.2 / 700, "minutes": 50 / 60 / 700})
+    assert at_once(changed(train__minutes=5.0), measured).rates == measured.rates
+    assert "minutes" not in at_once(changed(model__size="mini"), measured).rates
+    assert at_once(changed(train__batch=32), measured).rates["n_tokens"] == 2048
+    assert at_once(changed(train__steps=0)).rates == {}
+
+
 def test_what_is_found_is_rough_and_old_no_more():
     before = at_once(DEMO).found(FOUND).settled()
     prospect = at_once(changed(model__size="mini"), before)

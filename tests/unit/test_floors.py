@@ -88,15 +88,13 @@ def test_there_is_no_entropy_floor_where_a_line_is_cut_or_a_word_is_unknown(tmp_
     assert entropy_floor(data, run, fixed_rows(run.validation, 5)) is None, "windows begin anywhere"
 
 
-@pytest.mark.slow
-def test_the_entropy_floor_of_question_formation_is_the_mean_of_minus_ln_p_of_the_very_lines(tmp_path):
-    data = Data(source="question_formation", source_options={"lines": 500, "validation_lines": 40}, tokenizer="word", rows="documents")
+def test_the_entropy_floor_of_question_formation_is_the_mean_of_minus_ln_p_of_the_very_lines(tmp_path, short_stream):
+    options = {"lines": 500, "validation_lines": 40, "test_lines": 0, "gen_lines": 0}
+    data = Data(source="question_formation", source_options=options, tokenizer="word", rows="documents")
     run = open_rows(open_corpus(tmp_path, data), data, 40)
     evaluated = fixed_rows(run.validation, 11)
     lines = [
-        document.text
-        for document in question_formation.documents(question_formation.Options(lines=500, validation_lines=40))
-        if document.split == "validation"
+        document.text for document in question_formation.documents(question_formation.Options(**options)) if document.split == "validation"
     ]
     chosen = [lines[int(index)] for index in evaluated]
     nats = -sum(question_formation.log_probability(line, question_formation.Options()) for line in chosen)

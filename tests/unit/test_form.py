@@ -255,3 +255,31 @@ def test_a_preset_is_replaced_only_where_that_is_wanted(home):
     with pytest.raises(MemlabError, match="there is already a preset 'mine'"):
         saving.save_preset(home, "mine", second)
     assert config.read(saving.save_preset(home, "mine", second, overwrite=True)) == second
+
+
+RATES = {"steps": 1.0, "n_tokens": 1024.0, "epochs": 0.126, "minutes": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("amount", "kind", "other", "found"),
+    [
+        ("5000", "steps", "n_tokens", "5120000"),
+        ("5k", "steps", "epochs", "630"),
+        ("700", "steps", "epochs", "88.2"),
+        ("1M", "n_tokens", "steps", "977"),
+        ("0.001", "epochs", "steps", "1"),
+        ("2", "minutes", "steps", "2000"),
+        ("0", "steps", "epochs", "100"),
+        ("many", "steps", "n_tokens", "1M"),
+        ("", "minutes", "steps", "1000"),
+    ],
+)
+def test_a_budget_is_as_much_training_in_another_unit(amount, kind, other, found):
+    assert forms.converted(amount, kind, other, RATES) == found
+
+
+@pytest.mark.parametrize("kind", config.BUDGETS)
+def test_every_kind_of_budget_has_a_word_and_an_amount_to_begin_with(home, kind):
+    assert "_" not in forms.BUDGETS[kind]
+    start = forms.converted("", "steps", kind, {})
+    assert not meant(home, budget=kind, budget_amount=start)[1].problems

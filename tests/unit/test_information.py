@@ -36,7 +36,7 @@ def test_a_fraction_of_the_documents_holds_that_fraction(tmp_path, rows):
     assert (found.exact, found.bits) == (True, pytest.approx(10 * 16 * 8))
 
 
-def test_question_formation_holds_the_entropy_of_its_grammar(tmp_path):
+def test_question_formation_holds_the_entropy_of_its_grammar(tmp_path, short_stream):
     options = {"lines": 200, "validation_lines": 5, "test_lines": 0, "gen_lines": 0}
     data = config.Data(source="question_formation", source_options=options, tokenizer="word", rows="documents")
     found = information_of(data, opened(tmp_path, data, 40))

@@ -48,6 +48,7 @@ def texts(*names, **options):
     return {document.name: document.text for document in documents(Options(packages=names, **options))}
 
 
+@pytest.mark.slow
 def test_the_standard_library_gives_what_help_shows():
     found = texts()
     assert len(found) > 3000

@@ -179,6 +179,29 @@ def test_a_row_that_a_stop_cuts_in_two_is_still_the_mean_over_all_its_steps(data
     assert own.of("eval", "validation_loss") == whole.of("eval", "validation_loss")
 
 
+def test_a_run_that_is_measured_trains_as_one_that_is_not(data, tmp_path):
+    plain, measured = Own(tmp_path / "plain"), Own(tmp_path / "measured")
+    trainer(data, plain).run()
+    trainer(data, measured, replace(TRAIN, measures="exact,extraction", measure_rows=4)).run()
+    assert measured.of("measured", "step") == measured.of("checkpoint", "step")
+    assert measured.of("train", "loss") == plain.of("train", "loss")
+    assert not plain.of("measured", "step")
+    figures = {(figure["name"], figure["part"]): figure for figure in measured.of("measured", "figures")[-1]}
+    exact = figures["tokens held most likely", "training"]
+    assert 0 <= exact["low"] <= exact["value"] <= exact["high"] <= 1
+    assert ("passages extracted", "validation") in figures
+
+
+def test_measures_of_a_step_are_not_taken_again_after_a_resume(data, tmp_path):
+    own = Own(tmp_path)
+    train = replace(TRAIN, measures="exact", measure_rows=4)
+    trainer(data, own, train).run()
+    before = own.of("measured", "step")
+    last = trainer(data, own, train, progress=checkpoints.load_progress(tmp_path, 12))
+    last.run()
+    assert own.of("measured", "step") == before
+
+
 def test_the_best_evaluation_is_that_of_the_event_log_also_after_a_resume(data, tmp_path):
     evaluation = {"kind": "eval", "step": 0, "validation_loss": 0.001}
     own = Own(tmp_path, [evaluation])

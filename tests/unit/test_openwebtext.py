@@ -388,6 +388,7 @@ class TestCorpus:
         held_out = [rows.validation.stream[: len(rows.validation.stream)].tolist() for rows in streams]
         assert held_out[0] == held_out[1] == held_out[2]
 
+    @pytest.mark.slow
     def test_a_build_that_is_killed_is_continued(self, tmp_path):
         as_parquet(tmp_path / "copy")
         data = self.data(tmp_path)

@@ -78,15 +78,20 @@ def published_size():
 
 
 @pytest.fixture(scope="module")
+def small():
+    """Some lines of every split, from the stream of the published size."""
+    return list(documents(SMALL))
+
+
+@pytest.fixture(scope="module")
 def parts(published_size):
     """The same lines, taken apart."""
     return {split: [take_apart(text) for text in texts] for split, texts in published_size.items()}
 
 
-def test_splits_come_in_order_with_numbered_names():
-    everything = list(documents(SMALL))
-    assert [document.split for document in everything] == ["train"] * 300 + ["validation"] * 50 + ["test"] * 60 + ["gen"] * 70
-    assert [everything[n].name for n in (0, 17, 300, 350, 479)] == ["train:0", "train:17", "validation:0", "test:0", "gen:69"]
+def test_splits_come_in_order_with_numbered_names(small):
+    assert [document.split for document in small] == ["train"] * 300 + ["validation"] * 50 + ["test"] * 60 + ["gen"] * 70
+    assert [small[n].name for n in (0, 17, 300, 350, 479)] == ["train:0", "train:17", "validation:0", "test:0", "gen:69"]
 
 
 def test_no_line_occurs_twice_in_any_split(published_size):
@@ -202,26 +207,32 @@ def test_log_probability_agrees_with_how_often_each_structure_is_drawn(split):
     assert abs(chi_square - len(common)) < 4 * math.sqrt(2 * len(common))
 
 
-def test_iterating_twice_gives_the_same_lines():
+def test_iterating_twice_gives_the_same_lines(short_stream):
     once = documents(SMALL)
     assert list(once) == list(once) == list(documents(SMALL))
 
 
-def test_fewer_training_lines_are_a_prefix_and_leave_the_other_splits_alone():
+def test_fewer_training_lines_are_a_prefix_and_leave_the_other_splits_alone(short_stream):
     few, many = (list(documents(Options(lines=n, validation_lines=20, test_lines=20, gen_lines=20))) for n in (100, 2_000))
     assert few[:100] == many[:100]
     assert few[100:] == many[2_000:]
 
 
-def test_more_lines_than_published_go_on_after_the_held_out_ones():
-    few, many = (list(documents(Options(lines=n, validation_lines=300, test_lines=300, gen_lines=0))) for n in (100_000, 100_400))
-    assert many[:100_000] == few[:100_000]
-    assert many[100_400:] == few[100_000:]
-    assert many[100_399].name == "train:100399"
-    assert len({document.text for document in many}) == 101_000
+@pytest.mark.parametrize("split", ["train", "validation", "gen"])
+def test_fewer_lines_are_the_first_of_the_published_size(published_size, small, split):
+    few = [document.text for document in small if document.split == split]
+    assert few == published_size[split][: len(few)]
 
 
-def test_another_seed_gives_other_lines_of_the_same_kind():
+def test_more_lines_than_published_go_on_after_the_held_out_ones(short_stream):
+    few, many = (list(documents(Options(lines=n, validation_lines=300, test_lines=300, gen_lines=0))) for n in (2_000, 2_400))
+    assert many[:2_000] == few[:2_000]
+    assert many[2_400:] == few[2_000:]
+    assert many[2_399].name == "train:2399"
+    assert len({document.text for document in many}) == 3_000
+
+
+def test_another_seed_gives_other_lines_of_the_same_kind(short_stream):
     first, second = ([document.text for document in documents(Options(lines=300, seed=seed, test_lines=0))] for seed in (0, 1))
     assert len(set(first[:300]) & set(second[:300])) < 30  # the shortest lines come up often
 
@@ -283,9 +294,9 @@ def test_the_fingerprint_changes_with_every_option():
     assert len({fingerprint(Options(**change)) for change in changed}) == len(changed)
 
 
-def test_the_lines_behind_a_fingerprint_stay_what_they_are():
+def test_the_lines_behind_a_fingerprint_stay_what_they_are(small):
     """If this fails, the draw has changed: raise VERSION, so that stored corpora are built anew."""
-    content = "\n".join(document.text for document in documents(SMALL))
+    content = "\n".join(document.text for document in small)
     assert (question_formation.VERSION, hashlib.sha256(content.encode()).hexdigest()[:16]) == (1, "2589a8b78b3d6fbc")
 
 

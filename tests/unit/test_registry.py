@@ -96,3 +96,14 @@ def test_a_folder_is_no_preset(tmp_path):
 def test_an_unknown_preset_brings_the_nearest_right_one():
     with pytest.raises(UnknownName, match=r"^no preset 'qestion-formation-small'; did you mean 'question-formation-small'\?$"):
         registry.preset_path("qestion-formation-small")
+
+
+@pytest.mark.parametrize(("words", "found"), [("exact, extraction", ["exact", "extraction"]), ("", [])])
+def test_plug_ins_are_chosen_by_a_list_of_names(words, found):
+    assert registry.chosen("measure", words) == found
+    assert set(found) <= set(registry.chosen("measure", "all")) == set(registry.names("measure"))
+
+
+def test_a_wrong_name_in_a_list_brings_the_nearest_right_one():
+    with pytest.raises(UnknownName, match="no measure 'exct'; did you mean 'exact'"):
+        registry.chosen("measure", "extraction,exct")

@@ -150,6 +150,40 @@ def test_a_fraction_of_a_part_is_a_prefix_of_that_part(corpus, data):
     assert documents_of(whole)[: len(tenth.documents)] == documents_of(tenth)
 
 
+# --- the rest
+
+
+@pytest.mark.parametrize("part", [{}, {"subset_share": 0.5, "subset_part": 1}])
+@pytest.mark.parametrize("rows", ["windows", "documents"])
+@pytest.mark.parametrize("skip", [1, 7, 20])
+def test_what_is_skipped_is_left_out_and_the_rest_is_as_if_it_were_all(corpus, data, rows, part, skip):
+    whole = select(corpus, replace(data, rows=rows, **part))
+    rest = select(corpus, replace(data, rows=rows, skip=skip, **part))
+    assert documents_of(rest) == documents_of(whole)[skip:]
+    assert Stream(rest)[:].tolist() == all_tokens(corpus, rest)
+    assert rest.available == rest.n_tokens == len(all_tokens(corpus, rest))
+    third = select(corpus, replace(data, rows=rows, skip=skip, fraction=0.3, **part))
+    assert documents_of(third) == documents_of(rest)[: len(third.documents)]
+    if rows == "windows":
+        assert Stream(third)[:].tolist() == Stream(rest)[: round(0.3 * rest.n_tokens)].tolist()
+    else:
+        assert len(third.documents) == round(0.3 * len(rest.documents))
+
+
+@pytest.mark.parametrize("how", [{"fraction": 0.4}, {"tokens": 33}, {"subset_share": 0.5, "subset_part": 1}, {"skip": 50}, {}])
+def test_unseen_documents_are_all_others(corpus, data, how):
+    selection = select(corpus, replace(data, **how, insertions=(Insertion(text="my secret", times=2),)))
+    seen = {document for document in documents_of(selection) if document >= 0}
+    assert selection.unseen().tolist() == sorted(set(range(N)) - seen)
+
+
+def test_nothing_is_left_after_all_documents(corpus, data):
+    with pytest.raises(DataError, match=r"data\.skip is 60, but the training part has 60 documents; skip fewer"):
+        select(corpus, replace(data, skip=N))
+    with pytest.raises(DataError, match=r"data\.tokens is 9,999, but the rest of the training part has [\d,]+ tokens"):
+        select(corpus, replace(data, skip=3, tokens=9999))
+
+
 # --- canaries
 
 

@@ -25,6 +25,11 @@ def make_run(home: Path, name: str = "tiny", rows: str = "windows", learn: int =
     texts = [bytes(generator.integers(97, 123, 20 + number % 9, dtype=np.uint8)).decode() for number in range(40)]
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     asked = config.Data(source="files", source_options={"path": str(path)}, tokenizer="byte", validation=0.25, rows=rows, **data)
+    return run_on(home, name, asked, learn)
+
+
+def run_on(home: Path, name: str, asked: config.Data, learn: int = 20) -> RunDir:
+    """The same on any text."""
     experiment = config.Experiment(data=asked, model=MODEL, train=config.Train(steps=STEPS[-1], min_lr=1e-5))
     (home / "runs").mkdir(exist_ok=True)
     run = fabricate(home / "runs" / name, facts=None, steps=STEPS[-1])

@@ -7,6 +7,7 @@ A source module defines
 and, where its distribution is known exactly,
     log_probability(text, options)   ln p of one document's text under the distribution that it was drawn from, in nats
     entropy(options)                 entropy of one training document under it, in nats
+    next_words(prefix, options)      how likely each word is to follow the first words of a document, None for its end
 and, where they are known without reading the documents,
     count(options)                   how many documents there are
 and, where they may have to be downloaded,

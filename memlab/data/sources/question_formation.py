@@ -27,7 +27,7 @@ import hashlib
 import math
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 from itertools import islice
@@ -45,6 +45,7 @@ PUBLISHED_LINES = 100_000  # training lines drawn before any held-out line, as p
 
 AUXILIARIES = frozenset(("do", "don't", "does", "doesn't"))
 RELATIVES = frozenset(("who", "that"))
+MARKERS = frozenset(("decl", "quest"))
 
 LEXICON = {
     "Det": "the some my your our her",
@@ -149,6 +150,23 @@ def log_probability(text: str, options: Options, split: str = "train") -> float:
     source = words[: len(words) // 2 + 1]
     p = _grammar(split).log_probability(source)
     return p if math.isfinite(p) and _line(source) == words else -math.inf
+
+
+def next_words(prefix: Sequence[str], options: Options, split: str = "train") -> dict[str | None, float]:
+    """How likely each word is to come next after the first words of a line, None for the line's end; they sum to 1.
+
+    Under the distribution of `log_probability`, which it makes up word by word: what follows the marker is certain, since the
+    declarative determines it. Empty after words that no line of the split begins with. Raises UnknownName for another split.
+    """
+    grammar, words = _grammar(split), list(prefix)
+    marker = next((place for place, word in enumerate(words) if word in MARKERS), None)
+    if marker is None:
+        return grammar.next_words(words)
+    source = words[: marker + 1]
+    line = _line(source) if grammar.structure(source) else []
+    if not line or line[: len(words)] != words:
+        return {}
+    return {line[len(words)] if len(words) < len(line) else None: 1.0}
 
 
 def entropy(options: Options, split: str = "train") -> float:

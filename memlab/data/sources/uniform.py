@@ -8,7 +8,7 @@ language models is measured on such data (vocabulary 2,048, length 64).
 import hashlib
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
@@ -71,6 +71,16 @@ def log_probability(text: str, options: Options) -> float:
     if len(words) != options.length or not _known_words(options.vocabulary).issuperset(words):
         return -math.inf
     return -entropy(options)
+
+
+def next_words(prefix: Sequence[str], options: Options) -> dict[str | None, float]:
+    """How likely each word is to come next after the first words of a document, None for its end; they sum to 1.
+
+    Every word alike, whatever the words before, until there are `length`: then the end is certain, and beyond it nothing can follow.
+    """
+    if len(prefix) < options.length:
+        return dict.fromkeys(_words(options.vocabulary), 1 / options.vocabulary)
+    return {None: 1.0} if len(prefix) == options.length else {}
 
 
 def entropy(options: Options) -> float:

@@ -6,5 +6,5 @@ A measure's file has a docstring that says what it is in a line and where it com
 
 Training text and, as control, held-out text of the same kind are measured alike; each figure has its interval. `Material` holds what
 measures share, computed once: excerpts, predictions, continuations. A measure that this material says nothing about (no canary was
-planted) returns no figure.
+planted) returns no figure. One that compares with `material.reference`, which may be None, says so: USES_REFERENCE = True.
 """

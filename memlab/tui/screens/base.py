@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -35,7 +36,12 @@ class LabScreen(Screen):
 
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _: self._name_keys())
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Leave, and let go of what is drawn: Textual keeps the line caches of the last thousand widgets, 6,500 objects for each LIVE."""
+        for widget in self.walk_children(with_self=True):
+            widget.refresh()
+        return super().dismiss(result)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._name_keys)

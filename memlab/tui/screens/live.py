@@ -53,6 +53,7 @@ class LiveScreen(LabScreen):
         yield Predictions(self.run, id="predictions", classes="pane")
 
     def on_mount(self) -> None:
+        self.lab.looked_at = self.run.path
         self._title()
         self.call_after_refresh(self._artist.start)
 
@@ -64,8 +65,10 @@ class LiveScreen(LabScreen):
 
     def recolour(self) -> None:
         super().recolour()
+        self.query_one(Predictions).draw()
         self._ask()
 
+    @on(Lines.Resized, "#curves, #numbers")
     def _ask(self) -> None:
         """Order the picture as it is wanted now."""
         curves, beside = self.query_one(Curves), self.query_one("#numbers")
@@ -87,6 +90,7 @@ class LiveScreen(LabScreen):
         self.query_one(Curves).show_plot(drawn.plot, drawn.lines)
         self.query_one("#numbers", Lines).show(drawn.beside)
         self.query_one("#below-curves", Lines).show(drawn.below)
+        self.set_class(self._cursor is not None, "-pointing")
         self.query_one(Predictions).evaluated(drawn.n_evaluations, drawn.status)
         self.refresh_bindings()
 
@@ -107,6 +111,7 @@ class LiveScreen(LabScreen):
         return {
             "stop": status in ACTIVE,
             "resume": status in RESUMABLE,
+            "other-pane": self.has_class("-low") and self.query_one(Predictions).is_there,
             "overlay": any(Path(path) != self.run.path for path in self.lab.marked),
             "pause": status in ACTIVE or self._held,
             "whole": self._x is not None or self._cursor is not None,
@@ -123,11 +128,19 @@ class LiveScreen(LabScreen):
         return [self.run.name] if self._drawn is not None and self._drawn.status in ACTIVE else []
 
     def label(self, action: Action) -> str:
-        over = action.id == "leave" and self._drawn is not None and self._drawn.status not in ACTIVE
-        return "back" if over else action.label
+        if action.id == "leave":
+            over = self._drawn is not None and self._drawn.status not in ACTIVE
+            return "back" if over else "leave" if self.has_class("-narrow") else action.label
+        if action.id == "other-pane":
+            return "curves" if self.has_class("-predicting") else "predictions"
+        return action.label
 
     def action_leave(self) -> None:
         self.dismiss()
+
+    def action_other_pane(self) -> None:
+        self.toggle_class("-predicting")
+        self.refresh_bindings()
 
     def _change(self, **settings: object) -> None:
         self.lab.remember(**settings)
@@ -210,6 +223,12 @@ class LiveScreen(LabScreen):
     def action_pause(self) -> None:
         self._held = not self._held
         self._ask()
+
+    def action_inspect(self) -> None:
+        self.lab.open("attractor", self.run.path)
+
+    def action_landscape(self) -> None:
+        self.lab.open("landscape", self.run.path)
 
     def action_stop(self) -> None:
         self.work(lambda: launch.stop(self.run), lambda done: self._done("saves and leaves"))

@@ -24,6 +24,7 @@ from memlab.lab.saving import is_taken, name_problem, save_preset
 from memlab.lab.starting import settle
 from memlab.training import launch
 from memlab.tui import actions
+from memlab.tui.actions import Action
 from memlab.tui.screens.base import LabScreen
 from memlab.tui.screens.confirm import ConfirmScreen
 from memlab.tui.screens.path import PathScreen
@@ -34,6 +35,7 @@ from memlab.tui.widgets.runform import RunForm
 _FIRST = "demo"
 _PAUSE_SECONDS = 0.6  # in typing, before a probe begins
 _STACKED_BELOW = 76  # columns
+_SINGLE_BELOW = 40  # rows, where the panes would be stacked
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class NewRunScreen(LabScreen):
         self._pause: Timer | None = None
         self._status = ""
         self._is_starting = False
+        self._left: Widget | None = None  # the field that had the focus before the figures took its place
 
     def compose_panes(self) -> Iterable[Widget]:
         with Vertical(id="panes"):
@@ -73,10 +76,12 @@ class NewRunScreen(LabScreen):
         yield Static(id="command", classes="pane")
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._colour())
         self._colour()
         self.work(self._read_choices, lambda choices: self._offer(*choices))
+
+    def recolour(self) -> None:
+        super().recolour()
+        self._colour()
 
     def _colour(self) -> None:
         """Say everything in the colours of the theme of now."""
@@ -93,8 +98,10 @@ class NewRunScreen(LabScreen):
         self._drop_request()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < _STACKED_BELOW, "-stacked")
-        self.call_after_refresh(lambda: self._show_facts(self._status))
+        is_stacked = event.size.width < _STACKED_BELOW
+        self.set_class(is_stacked, "-stacked")
+        self.set_class(is_stacked and event.size.height < _SINGLE_BELOW, "-single")
+        self.refresh_bindings()
 
     def _read_choices(self) -> tuple[Any, ...]:
         home = self.lab.home
@@ -172,6 +179,7 @@ class NewRunScreen(LabScreen):
         if not expected.is_mounted:
             return
         wrong = thought is not None and thought.prospect is None
+        self.query_one(RunForm).rates = self._prospect.rates if self._prospect and not wrong else {}
         is_sought = bool(thought and thought.may_measure and not wrong and (self._pause or self._request))
         if not status and wrong:
             status = "of the last form that was right"
@@ -229,11 +237,32 @@ class NewRunScreen(LabScreen):
     # What the user does.
 
     def possible(self, id: str) -> bool:  # noqa: A002
+        if id == "other-pane":
+            return self.has_class("-single")
         is_right = self._thought is not None and self._thought.prospect is not None
         return is_right or id in ("start", "back")
 
+    def label(self, action: Action) -> str:
+        return ("form" if self.has_class("-figures") else "figures") if action.id == "other-pane" else action.label
+
     def action_back(self) -> None:
         self.dismiss()
+
+    def action_other_pane(self) -> None:
+        """Where there is room for one pane only: the figures, or the form at the field that one came from."""
+        self._show_figures(not self.has_class("-figures"))
+
+    def _show_figures(self, are_shown: bool) -> None:
+        if are_shown and self.has_class("-single"):
+            self._left = self.focused
+            self.add_class("-figures")
+            self.call_after_refresh(self.query_one(Expected).focus)
+        else:
+            self.remove_class("-figures")
+            if self._left is not None:
+                self.call_after_refresh(self._left.focus)
+            self._left = None
+        self.refresh_bindings()
 
     def action_measure(self) -> None:
         """Also where the text has to be fetched or cut into tokens first."""
@@ -263,7 +292,8 @@ class NewRunScreen(LabScreen):
         self._is_starting = False
         if isinstance(result, _Thought):
             self._take_thought(result)
-            self.query_one(RunForm).focus_wrong()
+            self._show_figures(False)
+            self.call_after_refresh(self.query_one(RunForm).focus_wrong)
             return
         lab = self.lab
         self.dismiss()

@@ -1,6 +1,6 @@
 """A list to pick one from, each with a sentence that says what it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -17,9 +17,10 @@ class PickScreen(ModalScreen[str | None]):
 
     BINDINGS: ClassVar = [Binding("escape,q", "dismiss(None)", show=False)]
 
-    def __init__(self, title: str, options: Sequence[tuple[str, str]], value: str) -> None:
+    def __init__(self, title: str, options: Sequence[tuple[str, str]], value: str, words: Mapping[str, str]) -> None:
+        """Each option is a name and its sentence; `words`: how names are shown, where they are not words themselves."""
         super().__init__()
-        self._title, self._options, self._value = title, options, value
+        self._title, self._options, self._value, self._words = title, options, value, words
 
     def compose(self) -> ComposeResult:
         with Vertical(id="pick", classes="pane") as box:
@@ -38,8 +39,8 @@ class PickScreen(ModalScreen[str | None]):
 
     def _prompt(self, name: str, words: str) -> Text:
         lab = self.app
-        widest = max(len(lab.safe(other)) for other, _ in self._options)
-        prompt = Text.assemble(lab.text(f"{lab.safe(name):<{widest}}"), "  ", lab.text(words, "quiet"))
+        widest = max(len(lab.safe(self._words.get(other, other))) for other, _ in self._options)
+        prompt = Text.assemble(lab.text(f"{lab.safe(self._words.get(name, name)):<{widest}}"), "  ", lab.text(words, "quiet"))
         prompt.no_wrap = True
         prompt.overflow = "ellipsis"
         return prompt

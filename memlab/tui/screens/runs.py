@@ -68,6 +68,9 @@ class RunsScreen(LabScreen):
         self.update()
 
     def on_screen_resume(self) -> None:
+        if self.lab.looked_at is not None:
+            self.query_one(Listing).await_row(str(self.lab.looked_at))
+            self.lab.looked_at = None
         if self._reader.has_read:
             self.update()
             self._reader.look()
@@ -131,6 +134,8 @@ class RunsScreen(LabScreen):
             "new": "new-run" in self.lab.screens,
             "open": state not in ("", "unreadable"),
             "mark": state not in ("", "unreadable"),
+            "inspect": state not in ("", "unreadable"),
+            "landscape": state not in ("", "unreadable"),
             "stop": state in ACTIVE,
             "resume": state in RESUMABLE,
             "remove": bool(state) and state not in ACTIVE,
@@ -148,6 +153,12 @@ class RunsScreen(LabScreen):
     def action_open(self) -> None:
         if self.possible("open"):
             self.lab.open("live", Path(self.current["path"]))
+
+    def action_inspect(self) -> None:
+        self.lab.open("attractor", Path(self.current["path"]))
+
+    def action_landscape(self) -> None:
+        self.lab.open("landscape", Path(self.current["path"]))
 
     def action_mark(self) -> None:
         path, marked = self.current["path"], self.lab.marked

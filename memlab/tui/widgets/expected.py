@@ -25,11 +25,18 @@ _MEANINGS = {"rough": "by formula", "old": "before the change"}
 class Expected(VerticalScroll):
     """The lines, scrolled where there are more than fit."""
 
+    _shown: tuple[Prospect | None, bool, str] | None = None
+
     def compose(self) -> ComposeResult:
         yield Static(id="facts")
 
+    def on_resize(self) -> None:
+        if self._shown:
+            self.show(*self._shown)
+
     def show(self, prospect: Prospect | None, is_sought: bool, status: str) -> None:
         """What is known; `is_sought`: what is missing is on its way. `status` says in the border how far that is."""
+        self._shown = (prospect, is_sought, status)
         lab = self.app
         title = Text("what to expect", "bold")
         self.border_title = Text.assemble(title, "  ", lab.text(status, "quiet")) if status else title

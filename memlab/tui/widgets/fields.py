@@ -1,6 +1,6 @@
 """Fields of a form, one line each: a choice among names, a line to type, and what is wrong with it below."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -40,9 +40,10 @@ class Choice(Widget, can_focus=True):
         def control(self) -> "Choice":
             return self.choice
 
-    def __init__(self, title: str, **options: str) -> None:
+    def __init__(self, title: str, words: Mapping[str, str] | None = None, **options: str) -> None:
+        """`words`: how names are shown, where they are not words themselves."""
         super().__init__(**options)
-        self._title = title
+        self._title, self._words = title, words or {}
         self._options: list[tuple[str, str]] = []
 
     def offer(self, options: Iterable[tuple[str, str]], value: str) -> None:
@@ -57,7 +58,11 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> Text:
         lab, arrow = self.app, self.app.style("accent" if self.has_focus else "quiet")
-        return Text.assemble(("‹ ", arrow), lab.text(self.value, limit=self._room), (" ›", arrow), no_wrap=True)
+        return Text.assemble(("‹ ", arrow), lab.text(self._shown, limit=self._room), (" ›", arrow), no_wrap=True)
+
+    @property
+    def _shown(self) -> str:
+        return self._words.get(self.value, self.value)
 
     @property
     def _room(self) -> int:
@@ -65,7 +70,7 @@ class Choice(Widget, can_focus=True):
         return max(1, self.size.width - 4)
 
     def on_click(self, event: events.Click) -> None:
-        end = 2 + cells(self.app.safe(self.value, self._room))
+        end = 2 + cells(self.app.safe(self._shown, self._room))
         self.action_step(-1) if event.x < 2 else self.action_step(1) if end <= event.x < end + 2 else self.action_pick()
 
     def action_step(self, by: int) -> None:
@@ -76,7 +81,7 @@ class Choice(Widget, can_focus=True):
 
     def action_pick(self) -> None:
         if self._options:
-            self.app.push_screen(PickScreen(self._title, self._options, self.value), self._choose)
+            self.app.push_screen(PickScreen(self._title, self._options, self.value, self._words), self._choose)
 
     def _choose(self, name: str | None) -> None:
         if name is not None and name != self.value:
@@ -158,9 +163,11 @@ class Row(Vertical):
 
 
 class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """Rows of a form: ↑ and ↓ go from one field to the next."""
+    """Rows of a form: ↑ and ↓ go from one field to the next; what is below the last is reached by pages."""
 
     BINDINGS: ClassVar = [
         Binding("up", "app.focus_previous", show=False),
         Binding("down", "app.focus_next", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
     ]

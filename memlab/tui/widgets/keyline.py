@@ -1,6 +1,6 @@
 """The line at the bottom: what can be done now, by key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from memlab.tui.app import LabApp
     from memlab.tui.screens.base import LabScreen
 
-GAP = 3
+_GAP, _NARROW_GAP = 3, 2
+_NARROW = 60  # columns
 
 
 class KeyLine(Lines):
@@ -36,9 +37,10 @@ class KeyLine(Lines):
         screen, lab = self.screen, self.app
         mine = [action for action in actions.of_screen(screen.NAME) if not action.pane and not action.hidden and screen.possible(action.id)]
         always = [action for action in actions.of_app() if not action.hidden]
-        last = Text(" " * GAP).join(_items(lab, screen, always))
-        first = _fitting(_items(lab, screen, mine), self.size.width - last.cell_len - GAP, GAP)
-        line = Text(" " * GAP).join([*first, last])
+        gap = _GAP if lab.size.width >= _NARROW else _NARROW_GAP
+        last = Text(" " * gap).join(item for item, _ in _items(lab, screen, always))
+        first = _fitting(_items(lab, screen, mine), self.size.width - last.cell_len - gap, gap)
+        line = Text(" " * gap).join([*first, last])
         line.truncate(self.size.width)
         return line
 
@@ -58,25 +60,28 @@ def name_pane(pane: Widget, title: Text | None = None, keys: Text | None = None)
             pane.named = named = {**named, place: text}
 
 
-def _items(lab: "LabApp", screen: "LabScreen", found: Iterable[Action]) -> list[Text]:
-    return [_item(lab, *item) for item in actions.in_border([(action, screen.label(action)) for action in found], lab.keys)]
+def _items(lab: "LabApp", screen: "LabScreen", found: Iterable[Action]) -> list[tuple[Text, bool]]:
+    """Keys with their words, and whether they stay where there is little room."""
+    shown = actions.in_border([(action, screen.label(action)) for action in found], lab.keys)
+    return [(_item(lab, key, label, method), method in _STAYING) for key, label, method in shown]
 
 
-def _fitting(items: Sequence[Text], room: int, gap: int) -> list[Text]:
-    """As many from the left as there is room for."""
-    kept: list[Text] = []
-    for item in items:
-        room -= item.cell_len + (gap if kept else 0)
+def _fitting(items: list[tuple[Text, bool]], room: int, gap: int) -> list[Text]:
+    """As many as there is room for, from the left, but first those that stay."""
+    kept: list[int] = []
+    for number in sorted(range(len(items)), key=lambda number: not items[number][1]):
+        room -= items[number][0].cell_len + (gap if kept else 0)
         if room < 0:
             break
-        kept.append(item)
-    return kept
+        kept.append(number)
+    return [items[number][0] for number in sorted(kept)]
 
 
 def _item(lab: "LabApp", key: str, label: str, method: str) -> Text:
     """A key with its word; a click on it does the same."""
     click = Style(meta={"@click": f"{'screen' if method in _SCREEN_METHODS else 'app'}.{method}"})
-    return Text.assemble((lab.safe(key), lab.style("accent") + click), " ", (label, lab.style("quiet") + click))
+    return Text.assemble((lab.safe(key), lab.style("accent") + click), " ", (lab.safe(label), lab.style("quiet") + click))
 
 
 _SCREEN_METHODS = {action.method for action in actions.ACTIONS if action.screens}
+_STAYING = {action.method for action in actions.ACTIONS if action.stays}

@@ -62,6 +62,7 @@ class Listing(ScrollView, can_focus=True):
         self._widths: dict[int, int] = {}
         self._strips: dict[int, Strip] = {}
         self._titles: dict[str, Text] = {}
+        self._awaited: str | None = None
 
     @property
     def current(self) -> str | None:
@@ -78,7 +79,10 @@ class Listing(ScrollView, can_focus=True):
         before, place, old, old_titles = self.current, self.cursor, self.rows, self._titles
         self.rows, self._titles = list(rows), dict(titles)
         places = {row.key: index for index, row in enumerate(self.rows)}
-        self.cursor = places.get(before, min(place, max(len(self.rows) - 1, 0)))
+        key = before
+        if self._awaited in places:
+            key, self._awaited = self._awaited, None
+        self.cursor = places.get(key, min(place, max(len(self.rows) - 1, 0)))
         self.virtual_size = Size(0, len(self.rows) + 1)
         if self._lay_out() or old_titles != self._titles:
             self._draw_all()
@@ -90,6 +94,10 @@ class Listing(ScrollView, can_focus=True):
         if self.current != before:
             self.post_message(self.Moved())
 
+    def await_row(self, key: str) -> None:
+        """Put the cursor on this row when the rows are shown the next time and have it, unless it is moved before."""
+        self._awaited = key
+
     def action_move(self, by: int) -> None:
         """So many rows down, or up."""
         self.move_to(self.cursor + by)
@@ -99,6 +107,7 @@ class Listing(ScrollView, can_focus=True):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row, or on the nearest there is."""
+        self._awaited = None
         index = max(0, min(index, len(self.rows) - 1))
         if self.rows and index != self.cursor:
             before, self.cursor = self.cursor, index

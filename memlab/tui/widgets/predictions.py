@@ -1,7 +1,8 @@
 """What the run itself predicts on a training passage and on a validation passage, token by token."""
 
 import contextlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -34,15 +35,18 @@ class Predictions(Lines):
 
     def on_mount(self) -> None:
         self.border_title = "predictions"
-        self.display = False
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
     def on_unmount(self) -> None:
         if self._request is not None:
             self.app.child.cancel(self._request)
 
     def on_resize(self) -> None:
-        self._draw()
+        self.draw()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to show."""
+        return bool(self._answer)
 
     def evaluated(self, count: int, status: str) -> None:
         """The run has been evaluated so many times, and stands so: ask for predictions if that is news, and nothing is under way.
@@ -69,24 +73,27 @@ class Predictions(Lines):
             self._answer = message["answer"]
         elif "error" in message and not self._answer:
             self._answer = {"problem": message["error"]}
-        self._draw()
+        self.draw()
         self.evaluated(*self._wanted)
+        self.screen.refresh_bindings()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show what has been predicted, in the colours of the theme of now."""
         lab, answer = self.app, self._answer
         passages = answer.get("passages", [])
-        lines = [line for passage in passages for line in strip(lab, passage, max(1, self.size.width or lab.size.width - 4))]
+        width = max(1, self.size.width or lab.size.width - 4)
+        rows = max(1, (self.size.height // max(1, len(passages)) - 1) // 2)
+        lines = [line for passage in passages for line in strip(lab, passage, width, rows)]
         self.show([lab.text(answer["problem"], "quiet")] if "problem" in answer else lines)
-        if self.display != bool(answer):  # each change lays the whole screen out again
-            self.display = bool(answer)
+        self.set_class(self.is_there, "-there")
         if passages:
             signs = _ASCII_SIGNS if lab.ascii else _SIGNS
             title = Text.assemble(("predictions", "bold"), "  ", lab.text(f"after the true text, at step {answer['step']:,}", "quiet"))
             name_pane(self, title, lab.text(f"{signs['sure']} right, p > {_SURE}  {signs['right']} right", "quiet"))
 
 
-def strip(lab: "LabApp", passage: dict[str, Any], width: int) -> Iterable[Text]:
-    """A passage in three lines: how much of it is right, its text, and under each token whether it is."""
+def strip(lab: "LabApp", passage: dict[str, Any], width: int, rows: int = 1) -> Iterable[Text]:
+    """A passage: how much of it is right, then row by row its text, and under each token whether it is right."""
     found = passage["predictions"]
     right, sure = (sum(judgement(one) in kinds for one in found) for kinds in (("right", "sure"), ("sure",)))
     words = f"{right} of {len(found)} tokens right, {sure} with p > {_SURE}"
@@ -102,9 +109,21 @@ def strip(lab: "LabApp", passage: dict[str, Any], width: int) -> Iterable[Text]:
         shown = safe(one["text"], ascii=lab.ascii)
         text.append_text(lab.text(shown, _ROLES[kind]))
         below.append((_ASCII_SIGNS if lab.ascii else _SIGNS)[kind] * cells(shown), lab.style(_ROLES[kind]))
-    for line in (text, below):
-        line.truncate(width)
-        yield line
+    ends = list(itertools.islice(_ends(text.plain, width), rows))
+    places = list(itertools.accumulate(cells(text.plain[start:end]) for start, end in itertools.pairwise([0, *ends])))
+    for row in zip(text.divide(ends), below.divide(places), range(rows), strict=False):
+        yield from row[:2]
+
+
+def _ends(words: str, width: int) -> Iterator[int]:
+    """Where rows of so many cells end in a text."""
+    taken = 0
+    for number, character in enumerate(words):
+        if taken + cells(character) > width:
+            yield number
+            taken = 0
+        taken += cells(character)
+    yield len(words)
 
 
 def judgement(prediction: dict[str, Any]) -> str:

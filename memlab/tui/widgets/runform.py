@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from memlab.lab.form import Form, size_choices, stepped, with_family
+from memlab.lab.form import BUDGETS, Form, converted, size_choices, stepped, with_family
 from memlab.tui.widgets.fields import Choice, Fields, Line, Row
 
 Options = Sequence[tuple[str, str]]
@@ -32,7 +32,8 @@ class RunForm(Fields):
 
     def __init__(self, **options: str) -> None:
         super().__init__(**options)
-        self._choices = {name: Choice(name, id=name) for name in ("preset", "source", "family", "size", "budget")}
+        self._choices = {name: Choice(name, id=name) for name in ("preset", "source", "family", "size")}
+        self._choices["budget"] = Choice("budget", BUDGETS, id="budget")
         self._texts = {
             "amount": Line(steps=True),
             "size": Line(),
@@ -55,6 +56,8 @@ class RunForm(Fields):
         self._rows = {name: Row("fraction" if name == "amount" else name, row) for name, row in controls.items()}
         self._free: list[Row] = []
         self._about: Sequence[str] = ()
+        self._given = ("", "")  # kind and amount of the budget as they were typed: conversions start there, so that none adds to another
+        self.rates: Mapping[str, float] = {}  # of `lab.form.converted`
 
     def compose(self) -> ComposeResult:
         yield from self._rows.values()
@@ -75,6 +78,7 @@ class RunForm(Fields):
             for name in ("amount", "name", "seed", "device"):
                 self._texts[name].value = getattr(form, name)
             self._texts["budget"].value = form.budget_amount
+        self._given, self.rates = (form.budget, form.budget_amount), {}
         for row in self._free:
             row.remove()
         self._free = []
@@ -145,11 +149,20 @@ class RunForm(Fields):
         if event.choice.id == "family":
             with self.prevent(Input.Changed):
                 self._write_size(with_family(self.read(), event.choice.value))
+        if event.choice.id == "budget":
+            self._convert_budget(event.choice.value)
         self.post_message(self.Changed())
+
+    def _convert_budget(self, kind: str) -> None:
+        before, amount = self._given
+        with self.prevent(Input.Changed):
+            self._texts["budget"].value = amount if kind == before else converted(amount, before, kind, self.rates)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.input is self._texts["budget"]:
+            self._given = (self._choices["budget"].value, event.value)
         if self._free and self._free[-1].text.strip():
             self._add_line("")  # there is always one more
         self.post_message(self.Changed())

@@ -1,0 +1,108 @@
+"""compare: several runs in one picture and one table."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from memlab.cli.memorized import estimate_words
+from memlab.cli.pictures import Png, Svg, write_pictures
+from memlab.cli.runs import Json
+from memlab.cli.terminal import draw, look, say, say_json
+from memlab.errors import UsageError
+from memlab.home import find_run
+
+if TYPE_CHECKING:
+    from memlab.lab.compare import Table
+    from memlab.lab.view import RunView
+
+_TALLEST = 24
+_AXES = ("steps", "tokens", "seconds")
+_SHARES = ("fraction", "training tokens, p > 0.9", "held-out tokens, p > 0.9")
+
+
+def compare(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Names, paths, or unique prefixes.")],
+    x: Annotated[str, typer.Option("--x", help="The x axis: steps, tokens or seconds.")] = "steps",
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic loss.")] = False,
+    measures: Annotated[str, typer.Option(help="Measures of the last checkpoints: none, all, or names with commas between them.")] = "none",
+    png: Png = None,
+    svg: Svg = None,
+    json: Json = False,
+) -> None:
+    """Draw the curves of several runs in one picture, and list their figures and the settings in which they differ."""
+    from memlab import registry
+    from memlab.cli.progress import reporting
+    from memlab.lab import compare as lab
+
+    if x not in _AXES:
+        raise UsageError(f"--x is '{x}'; it must be one of {', '.join(_AXES)}")
+    names = [] if measures == "none" else registry.chosen("measure", measures)
+    views = lab.views_of([find_run(context.obj, run) for run in runs])
+    facts, differ = lab.facts_of(views), lab.differences(views)
+    measured: Table = {}
+    if names:
+        with reporting() as progress:
+            measured = lab.measures_of(views, context.obj, names, progress)
+    if json:
+        say_json({"runs": [view.run.name for view in views], "facts": facts, "measures": measured, "differences": differ})
+        return
+    draw(_picture(views, x, log))
+    say("")
+    draw(_table(views, {name: [_words(name, value) for value in values] for name, values in {**facts, **measured}.items()}))
+    if differ:
+        say("\nSettings that differ")
+        draw(_table(views, {name: ["" if value is None else str(value) for value in values] for name, values in differ.items()}))
+    write_pictures(lambda kind: _file(views, x, log, kind), png, svg)
+
+
+def _picture(views: "list[RunView]", x: Any, log: bool) -> str:
+    from memlab.lab import compare as lab
+    from memlab.lab.screen import SMOOTHING
+    from memlab.render import curves
+
+    now = look()
+    return curves.plot(
+        lab.series_of(views, x, now.ascii),
+        lab.floors_of(views),
+        width=now.width,
+        height=max(1, min(now.height - 1, _TALLEST)),
+        x_label=x,
+        log_y=log,
+        smoothing=SMOOTHING,
+        color=now.color,
+        ascii=now.ascii,
+    )
+
+
+def _file(views: "list[RunView]", x: Any, log: bool, kind: Literal["png", "svg"]) -> bytes:
+    from memlab.lab import compare as lab
+    from memlab.render import image
+
+    labels = {"x_label": x, "y_label": "loss (nats per token)"}
+    return image.curves(lab.series_of(views, x), lab.floors_of(views), kind=kind, log_y=log, **labels)
+
+
+def _table(views: "list[RunView]", words: dict[str, list[str]]) -> str:
+    """A line a figure, a column a run."""
+    from memlab.render.tables import Column, table
+
+    now = look()
+    columns = [Column("name", " ", importance=99, shortest=10)]
+    columns += [Column(f"run {number}", view.run.name, importance=90 - number, shortest=8) for number, view in enumerate(views)]
+    rows = [{"name": name, **{f"run {number}": value for number, value in enumerate(values)}} for name, values in words.items()]
+    return table(rows, columns, now.width, color=now.color, ascii=now.ascii)
+
+
+def _words(name: str, value: Any) -> str:
+    from memlab.render.scale import count, decimal, percent
+
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return estimate_words(value, value["unit"])
+    if name in _SHARES:
+        return percent(value)
+    if name == "N/D²":
+        return f"{value:.2e}"
+    return count(value) if isinstance(value, int) else decimal(value) if isinstance(value, float) else str(value)

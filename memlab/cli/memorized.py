@@ -1,0 +1,182 @@
+"""memorized: which passages of its text a run has memorised, and how far, beside held-out text."""
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memlab.cli.patterns import Checkpoint, Device, Run
+from memlab.cli.runs import Json
+from memlab.cli.terminal import draw, look, say, say_json
+from memlab.errors import UsageError
+from memlab.home import find_run
+
+if TYPE_CHECKING:
+    from memlab.lab.memorized import Against, Examined, Memorised
+
+_WORDS = 12  # cells of a text that may be cut
+
+
+def memorized(
+    context: typer.Context,
+    run: Run,
+    checkpoint: Checkpoint = "last",
+    passages: Annotated[str, typer.Option(help="How many passages of each part are looked at, drawn by the seed; or all.")] = "256",
+    top: Annotated[int, typer.Option(help="How many of them are listed.")] = 10,
+    measures: Annotated[str, typer.Option(help="all, none, or names with commas between them.")] = "all",
+    export: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all passages to a .jsonl or .parquet file.")] = None,
+    reference: Annotated[
+        str,
+        typer.Option(metavar="auto|exact|ngram|RUN", help="What bits are counted against: what could be known without the training text."),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Rank a run's passages by how far they are memorised, with held-out passages as the control."""
+    from dataclasses import asdict
+
+    from memlab import registry
+    from memlab.cli.progress import reporting
+    from memlab.lab import memorized as lab
+
+    found, n, names = find_run(context.obj, run), _count(passages), [] if measures == "none" else registry.chosen("measure", measures)
+    if top < 0:
+        raise UsageError(f"--top is {top}; it must be at least 0")
+    if export and export.suffix not in (".jsonl", ".parquet"):
+        raise UsageError(f"--export is '{export}'; its name must end in .jsonl or .parquet")
+    with reporting() as progress:
+        ranked = lab.examine(found, context.obj, checkpoint, names, n, seed, device, progress, reference)
+    if export:
+        lab.export(ranked, export)
+    if json:
+        say_json(asdict(ranked))
+        return
+    say(f"Step {ranked.step:,} of {ranked.run}: {len(ranked.training):,} training passages, {len(ranked.held_out):,} held-out ones\n")
+    for title, some in (("Training text, best memorised first", ranked.training), ("Held-out text, the control", ranked.held_out)):
+        if top:
+            say(title)
+            draw(_table(some[:top]))
+            say("")
+    if ranked.figures:
+        draw(_figures(ranked.figures))
+    for paragraph in _bits(ranked):
+        say("\n" + textwrap.fill(paragraph, max(20, look().width)))
+    if ranked.n_left_out:
+        say(f"\n{ranked.n_left_out:,} held-out passages stand in the training text too and were left out.")
+    if export:
+        say(f"\nwrote {len(ranked.training) + len(ranked.held_out):,} passages to {export}")
+
+
+def _table(some: "list[Memorised]") -> str:
+    from memlab.render.tables import Column, table
+
+    columns = [
+        Column("score", importance=9),
+        Column("exact", "tokens right", importance=5),
+        Column("loss", "nats/token", importance=6),
+        Column("bits", importance=6),
+        Column("times", importance=4),
+        Column("row", importance=3),
+        Column("document", "from", importance=2, shortest=_WORDS),
+        Column("prompt", importance=7, shortest=_WORDS),
+        Column("continuation", "goes on", importance=8, shortest=_WORDS),
+    ]
+    rows = []
+    for passage in some:
+        share = {name: f"{getattr(passage, name):.0%}" for name in ("score", "exact")}
+        rows.append({**vars(passage), **share, "prompt": "…" + passage.prompt[-48:], "continuation": passage.continuation[:64]})
+    now = look()
+    return table(rows, columns, now.width, color=now.color, ascii=now.ascii)
+
+
+def _figures(figures: dict[str, list[dict[str, Any]]]) -> str:
+    """A line a figure, training beside held-out."""
+    from memlab.render.tables import Column, table
+
+    rows: dict[str, dict[str, Any]] = {}
+    for some in figures.values():
+        for figure in some:
+            part = "training" if figure["part"] == "both" else figure["part"]
+            rows.setdefault(figure["name"], {"measure": figure["name"]})[part] = estimate_words(figure["estimate"], figure["unit"])
+    columns = [
+        Column("measure", importance=9, shortest=_WORDS),
+        Column("training", importance=8),
+        Column("validation", "held-out", importance=7),
+    ]
+    now = look()
+    return table(list(rows.values()), columns, now.width, color=now.color, ascii=now.ascii)
+
+
+def estimate_words(estimate: dict[str, Any], unit: str) -> str:
+    """The value, and the ends of its 95 % interval."""
+    value, low, high = (estimate[key] for key in ("value", "low", "high"))
+    if unit == "share":
+        return f"{value:.1%} ({low:.1%} to {high:.1%})"
+    if unit == "bits":
+        return f"{_bits_words(value)} bits ({_bits_words(low)} to {_bits_words(high)})"
+    after = "" if unit == "AUC" else f" {unit}"
+    return f"{value:.2f}{after} ({low:.2f} to {high:.2f})"
+
+
+def _bits_words(bits: float) -> str:
+    from memlab.render.scale import decimal
+
+    size = abs(bits)
+    return f"{bits:.2f}" if 0.1 <= size < 100 or bits == 0 else f"{bits:,.0f}" if size >= 100 else decimal(bits, 2)
+
+
+def _bits(ranked: "Examined") -> list[str]:
+    """What the bits are against, what was lost per token, and the capacity that they fill."""
+    against = ranked.against
+    if against is None:
+        return [f"Nothing is said in bits: {ranked.why_not}."]
+    per_parameter = [figure for figure in ranked.figures.get("bits", []) if figure["name"].endswith("per parameter")]
+    filled = {figure["part"]: figure["estimate"]["value"] for figure in per_parameter}
+    return [f"Bits are counted against {against.words}.", *_losses(against), *_capacity(ranked, filled)]
+
+
+def _losses(against: "Against") -> list[str]:
+    """Nats per token of the model and of its reference; what cannot occur is said apart."""
+    from memlab.render.scale import decimal
+
+    told = []
+    for part, name in (("training", "training"), ("validation", "held-out")):
+        mine, its = against.model_nats[part], against.reference_nats[part]
+        if mine is not None and its is not None:
+            told.append(f"{name} text {decimal(mine)} with the model, {decimal(its)} with the reference")
+    words = ["Nats per token: " + "; ".join(told) + "."] if told else []
+    if against.is_below_entropy:
+        words.append("The training text takes less than its entropy: no knowledge of its distribution gets there, only memorisation.")
+    if n := sum(against.n_impossible.values()):
+        words.append(f"{n:,} passages cannot occur under the reference (canaries, say) and are counted in no bits.")
+    return words
+
+
+def _capacity(ranked: "Examined", filled: dict[str, float]) -> list[str]:
+    """The bits per parameter beside the capacity as published."""
+    from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, capacity_bits
+
+    if "training" not in filled:
+        return []
+    n, of = len(ranked.training), ranked.against.n_passages
+    sample = (
+        "counted over all of them" if n == of else f"scaled from {n:,} passages to all {of:,}; a text that is there k times counts once"
+    )
+    published = BITS_PER_PARAMETER_OF.get(ranked.precision, BITS_PER_PARAMETER)
+    precision = f" in {ranked.precision}" if ranked.precision in BITS_PER_PARAMETER_OF else ""
+    full = capacity_bits(ranked.n_params_total, published)
+    return [
+        f"In all: {sample}. Per parameter of all {ranked.n_params_total:,}: {_bits_words(filled['training'])} bits, "
+        f"{filled['training'] / published:.1%} of the {published} that such models were seen to hold{precision} as published "
+        f"(Morris et al. 2025; {_bits_words(full)} bits in all)."
+    ]
+
+
+def _count(words: str) -> int | None:
+    if words == "all":
+        return None
+    if not words.isdecimal() or int(words) < 2:
+        raise UsageError(f"--passages is '{words}'; it must be a number from 2 on, or all")
+    return int(words)

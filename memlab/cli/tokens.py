@@ -1,0 +1,111 @@
+"""tokens: a passage token by token: memorised, predictable anyway, copied, or wrong."""
+
+import textwrap
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memlab.cli.inspect import question_of
+from memlab.cli.patterns import Checkpoint, Device, Run
+from memlab.cli.runs import Json
+from memlab.cli.terminal import draw, look, say, say_json
+from memlab.errors import UsageError
+from memlab.home import find_run
+
+_WIDEST = 160
+_ROWS = 64
+
+
+def tokens(
+    context: typer.Context,
+    run: Run,
+    text: Annotated[str | None, typer.Argument(help="The passage; - reads standard input.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Option(help="The text of a file.", show_default=False)] = None,
+    train: Annotated[int | None, typer.Option(help="This passage of the training text.", show_default=False)] = None,
+    validation: Annotated[int | None, typer.Option(help="This passage of the held-out text.", show_default=False)] = None,
+    prompt: Annotated[
+        int | None, typer.Option(help="Continue greedily from so many tokens on.", show_default="half of them", min=0)
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(metavar="auto|exact|ngram|RUN", help="What could be known without the training text; auto: the first there is.")
+    ] = "auto",
+    rows: Annotated[int, typer.Option(help="Lines of the table of tokens; 0: no table.")] = _ROWS,
+    seed: Annotated[int, typer.Option(help="Seed of the excerpts that the passage is compared with.")] = 0,
+    checkpoint: Checkpoint = "last",
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """A passage token by token: which tokens are memorised, and which are predictable anyway, copied or wrong."""
+    from memlab.cli.progress import reporting
+    from memlab.lab import remembering
+    from memlab.lab import tokens as lab
+
+    for name, value in (("--rows", rows), ("--seed", seed)):
+        if value < 0:
+            raise UsageError(f"{name} is {value}; it must be at least 0")
+    found, question = find_run(context.obj, run), question_of(text, file, train, validation)
+    with reporting() as progress:
+        memory = remembering.open_model(found, context.obj, checkpoint, device, progress)
+        read = asdict(lab.tokens(memory, context.obj, question, prompt, reference, seed, device, progress))
+    if json:
+        say_json(read)
+    else:
+        show(read, rows)
+
+
+def show(found: dict[str, Any], rows: int = _ROWS) -> None:
+    """A passage as text."""
+    from memlab.render import strip
+
+    now = look()
+    width = min(now.width, _WIDEST)
+    drawn = {"color": now.color, "ascii": now.ascii}
+    part = "" if found["part"] == "given" else f"{'held-out' if found['part'] == 'validation' else 'training'} passage from "
+    say(textwrap.fill(f"{found['run']} at step {found['step']:,}: {part}{found['label']}", max(20, width)))
+    draw(f"\n{strip.strip(found, width, **drawn)}\n")
+    draw(strip.classes(found, width, **drawn))
+    draw("")
+    if found["continuation"]:
+        _say(_continued(found["continuation"]), width)
+        draw(strip.continuation(found, width, **drawn) + "\n")
+    if rows:
+        draw(strip.tokens(found, width, rows, **drawn))
+        left_out = sum(bool(token["name"]) for token in found["tokens"]) - rows
+        draw("" if left_out <= 0 else f"{left_out:,} more: --rows {left_out + rows}\n")
+    for words in (*_reference(found), _excerpts(found, width >= strip.ROOMY), *found["notes"]):
+        _say(words, width)
+
+
+def _say(words: str, width: int) -> None:
+    say(textwrap.fill(words, max(20, width)))
+
+
+def _continued(one: dict[str, Any]) -> str:
+    n, n_same, first = len(one["same"]), sum(one["same"]), one["first_difference"]
+    words = f"Continued greedily from its first {one['prompt']} tokens: {n_same} of {n} as in the text"
+    return words + ("." if first is None else f"; the first difference is token {one['prompt'] + first}.")
+
+
+def _reference(found: dict[str, Any]) -> list[str]:
+    """What the passage was compared with, and how good that is."""
+    from memlab.render.scale import decimal
+
+    one = found["reference"]
+    held_out = "unknown" if one["held_out_nats"] is None else decimal(one["held_out_nats"])
+    bits = one["reference_passage_bits"]
+    its_bits = "and cannot occur under the reference" if bits is None else f"and {decimal(bits)} with the reference"
+    return [
+        f"Reference: {one['words']}.",
+        f"On {one['n_tokens']:,} tokens of held-out text the reference loses {held_out} nats per token, the model "
+        f"{decimal(one['model_held_out_nats'])}. This passage takes {decimal(one['passage_bits'])} bits with the model {its_bits}.",
+    ]
+
+
+def _excerpts(found: dict[str, Any], with_intervals: bool) -> str:
+    """Where the shares come from that the passage's are compared with."""
+    n, left_out = found["n_excerpts"], found["n_left_out"]
+    words = f"Shares in training and held-out text: the mean of {n['training']} and {n['validation']} excerpts (seed {found['seed']})"
+    words += ", in brackets its 95 % interval by resampling them." if with_intervals else "."
+    return words + (f" {left_out:,} held-out ones were left out: they stand in the training text too." if left_out else "")

@@ -1,0 +1,345 @@
+"""How many bits models of several sizes store: the experiment of Morris et al. 2025 (arXiv 2505.24832) on uniformly random documents.
+
+Every cell of the grid is a run of its own under HOME/capacity, trained by an ordinary trainer and found again by its settings. All figures
+come from its event log: the last evaluation is over all of its training documents.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memlab import config
+from memlab.data.building import Progress, quiet
+from memlab.errors import RunError, UsageError
+from memlab.rundir import RunDir
+from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, bits, data_bits
+
+if TYPE_CHECKING:
+    from memlab.render.series import Series
+
+RISE = 0.02  # a cell has converged whose stored bits rise by no more than this share of them over the last fifth of its steps
+FULL = 0.9  # a model that stores a smaller share of its data than this is limited by its capacity, not by the data
+HELD_OUT = 256  # documents of the control
+
+_EVALUATIONS = 20  # of each cell, so that one falls on four fifths of its steps
+_POLL_SECONDS = 0.2
+_STOP_SECONDS = 30.0
+_LARGEST_RATE, _RATE_TIMES_WIDTH = 2e-2, 0.32  # wider models want a lower learning rate; chosen by trial at widths 8 to 24
+
+Size = tuple[int, int]  # layers, width
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is trained: GPT-2 shapes of some layers and width, each on so many documents of `length` words out of `vocabulary`, by seed.
+
+    Raises UsageError for what cannot be trained.
+    """
+
+    sizes: tuple[Size, ...]
+    documents: tuple[int, ...]
+    seeds: tuple[int, ...]
+    steps: int
+    length: int
+    vocabulary: int
+    batch: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", _EVALUATIONS), ("length", 1), ("vocabulary", 2), ("batch", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, least in (("documents", 1), ("seeds", 0)):
+            if min(getattr(self, name), default=-1) < least:
+                raise UsageError(f"--{name} must be whole numbers of at least {least}, with commas between them")
+
+    def experiments(self) -> list[config.Experiment]:
+        """One for each cell, smaller ones first."""
+        return [
+            _experiment(self, size, documents, seed)
+            for size in sorted(set(self.sizes))
+            for documents in sorted(set(self.documents))
+            for seed in sorted(set(self.seeds))
+        ]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model trained on some documents: what they hold, H = n · length · log2 vocabulary, and what it stores, H - its code length of them.
+
+    held_out: the same difference for as many unseen documents, the control: nothing can be known of them, so that it is below 0.
+    rise: by what share the stored bits rose over the last fifth of the steps.
+    """
+
+    run: str
+    size: str
+    n_params: int
+    documents: int
+    seed: int
+    data_bits: float
+    stored_bits: float
+    held_out_bits: float
+    rise: float
+    has_converged: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its capacity, not the data, limits what it stores."""
+        return self.stored_bits < FULL * self.data_bits
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The most that a size stores, in bits per parameter: `value` at the best data size, the mean over its seeds; `low`, `high` of all cells.
+
+    Of converged cells that are full, `n_cells` of them. Where there is none, `is_reached` is false: what was seen is no plateau, but a lower
+    bound, and may come from a cell that had not converged.
+    """
+
+    size: str
+    n_params: int
+    is_reached: bool
+    value: float
+    low: float
+    high: float
+    n_cells: int
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The cells, the plateau of each size, the published bits per parameter (rounded, and by precision), and what to know of all this."""
+
+    cells: list[Cell]
+    plateaus: list[Plateau]
+    published: dict[str, float]
+    notes: list[str]
+
+
+def sizes_of(words: str) -> tuple[Size, ...]:
+    """`2x16,2x32` as layers and widths. Raises UsageError."""
+    found = [re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,4})", word.strip()) for word in words.split(",")]
+    if not all(found):
+        raise UsageError(f"--sizes is '{words}'; give layers x width with commas between them, such as 1x16,2x32")
+    return tuple((int(one[1]), int(one[2])) for one in found)
+
+
+def numbers_of(name: str, words: str) -> tuple[int, ...]:
+    """`100,200` as numbers. Raises UsageError naming the option."""
+    parts = [word.strip() for word in words.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--{name} is '{words}'; give whole numbers with commas between them, such as 100,200,400")
+    return tuple(map(int, parts))
+
+
+def capacity(home: Path, grid: Grid, jobs: int = 1, device: str = "auto", progress: Progress = quiet) -> Capacity:
+    """Train the cells that are not trained yet, `jobs` at a time, and read what all of them store.
+
+    Stopped, by `progress` raising or by Ctrl-C, it has the trainers save and leave; asked for again it goes on with them.
+    Raises RunError for a cell that fails.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+    experiments = [config.changed(one, {"train.device": device}) for one in grid.experiments()]
+    runs = [RunDir(path_of(home, one)) for one in experiments]
+    _train(home, list(zip(runs, experiments, strict=True)), jobs, progress)
+    cells = [read_cell(run, grid) for run in runs]
+    plateaus = [plateau_of([cell for cell in cells if cell.size == size]) for size in dict.fromkeys(cell.size for cell in cells)]
+    published = {"rounded": BITS_PER_PARAMETER, **BITS_PER_PARAMETER_OF}
+    return Capacity(cells, plateaus, published, _notes(grid, cells))
+
+
+def path_of(home: Path, experiment: config.Experiment) -> Path:
+    """Where the run of a cell lies: the name ends in a digest of all of its settings but the device."""
+    table = config.to_dict(config.changed(experiment, {"train.device": "auto"}))
+    digest = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:10]
+    return home / "capacity" / f"{_size_words(experiment)}-{experiment.data.source_options['documents']}-{digest}"
+
+
+def read_cell(run: RunDir, grid: Grid) -> Cell:
+    """What a finished cell stores. Raises RunError where its log does not say."""
+    experiment, facts = run.original(), run.provenance()
+    evaluated = [row for row in run.events() if row["kind"] == "eval"]
+    before = [row for row in evaluated if row["step"] <= 0.8 * grid.steps]
+    if not (before and evaluated[-1]["step"] == grid.steps):
+        raise RunError(f"{run.path} has no evaluation at its end; remove the folder, and the same command trains it anew")
+    n = experiment.data.source_options["documents"]
+    held = data_bits(grid.length * math.log(grid.vocabulary), n)
+    n_tokens = n * (grid.length + 1)  # with the end of each document, which is certain once it is there
+
+    def saved(row: dict[str, Any], loss: str) -> float:
+        return held - bits(row[loss] * n_tokens)
+
+    stored, earlier = saved(evaluated[-1], "train_loss"), saved(before[-1], "train_loss")
+    rise = (stored - earlier) / max(abs(stored), 1.0)
+    return Cell(
+        run=str(run.path),
+        size=_size_words(experiment),
+        n_params=facts["model"]["n_params_total"],
+        documents=n,
+        seed=experiment.train.seed,
+        data_bits=held,
+        stored_bits=stored,
+        held_out_bits=saved(evaluated[-1], "validation_loss"),
+        rise=rise,
+        has_converged=rise <= RISE,
+    )
+
+
+def plateau_of(cells: Sequence[Cell]) -> Plateau:
+    """The plateau of the cells of one size, at least one."""
+    full = [cell for cell in cells if cell.is_full and cell.has_converged]
+    chosen = full or [max(cells, key=lambda cell: cell.stored_bits / cell.n_params)]
+    by_documents: dict[int, list[float]] = {}
+    for cell in chosen:
+        by_documents.setdefault(cell.documents, []).append(cell.stored_bits / cell.n_params)
+    every = [value for values in by_documents.values() for value in values]
+    best = max(sum(values) / len(values) for values in by_documents.values())
+    return Plateau(cells[0].size, chosen[0].n_params, bool(full), best, min(every), max(every), len(full))
+
+
+def series_of(found: Capacity) -> "list[Series]":
+    """Stored against data bits: a curve for each size, its seeds' mean; the points that had not converged; the line on which all is stored."""
+    from memlab.render.series import Series
+
+    curves = []
+    for plateau in found.plateaus:
+        points = _means([cell for cell in found.cells if cell.size == plateau.size])
+        curves.append(Series(f"{plateau.size}, {plateau.n_params:,} parameters", *points, role="validation"))
+    loose = [(cell.data_bits, cell.stored_bits) for cell in found.cells if not cell.has_converged]
+    if loose:
+        x, y = zip(*[point for x, y in loose for point in ((x, y), (x, math.nan))], strict=True)  # no line between them
+        curves.append(Series("not converged", x, y, role="validation", glyph="x", color=7))
+    most = max(cell.data_bits for cell in found.cells)
+    top = max(cell.stored_bits for cell in found.cells)
+    return [*curves, Series("all of the data", [0, min(most, 1.2 * top)], [0, min(most, 1.2 * top)], behind=True, color=6)]
+
+
+def _means(cells: Sequence[Cell]) -> tuple[list[float], list[float]]:
+    by_size: dict[float, list[float]] = {}
+    for cell in cells:
+        by_size.setdefault(cell.data_bits, []).append(cell.stored_bits)
+    return list(by_size), [sum(values) / len(values) for values in by_size.values()]
+
+
+def _experiment(grid: Grid, size: Size, documents: int, seed: int) -> config.Experiment:
+    layers, width = size
+    options = {"documents": documents, "length": grid.length, "vocabulary": grid.vocabulary, "seed": seed}
+    every = max(1, grid.steps // _EVALUATIONS)
+    return config.Experiment(
+        experiment="Capacity on uniformly random documents, as Morris et al. 2025 measure it",
+        expect="bits stored grow with the data until the model is full",
+        data=config.Data(
+            source="uniform", source_options={**options, "validation_documents": HELD_OUT}, tokenizer="word", rows="documents"
+        ),
+        model=config.Model(context=grid.length + 1, options={"n_layer": layers, "n_embd": width, "n_head": _heads(width)}),
+        train=config.Train(
+            steps=grid.steps,
+            batch=min(grid.batch, documents),
+            lr=min(_LARGEST_RATE, _RATE_TIMES_WIDTH / width),
+            warmup=max(1, grid.steps // 50),
+            weight_decay=0.0,
+            seed=seed,
+            precision="fp32",
+            compile="off",
+            threads=1,
+            log_every=every,
+            eval_every=every,
+            eval_rows=max(documents, HELD_OUT),
+            checkpoint_every=max(500, every),
+        ),
+    )
+
+
+def _heads(width: int) -> int:
+    """Heads of width 8 or more that divide the width."""
+    return next(heads for heads in range(max(1, width // 8), 0, -1) if width % heads == 0)
+
+
+def _size_words(experiment: config.Experiment) -> str:
+    return "{n_layer}x{n_embd}".format(**experiment.model.options)
+
+
+def _train(home: Path, cells: list[tuple[RunDir, config.Experiment]], jobs: int, progress: Progress) -> None:
+    """Bring every cell to its end, some at a time."""
+    waiting = [(run, experiment) for run, experiment in cells if not (run.config_path.exists() and run.status() == "finished")]
+    running: list[RunDir] = []
+    total = sum(experiment.train.steps for _, experiment in cells)
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                _begin(home, *waiting[0], progress)
+                running.append(waiting.pop(0)[0])
+            running = list(_still_running(running))
+            left = sum(experiment.train.steps for _, experiment in waiting) + sum(_steps_left(run) for run in running)
+            progress(f"training {len(cells) - len(waiting) - len(running)} of {len(cells)} models", total - left, total, "steps")
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        _stop(running)
+        raise
+
+
+def _begin(home: Path, run: RunDir, experiment: config.Experiment, progress: Progress) -> None:
+    """Start a cell, or go on with it; one that another command trains is waited for."""
+    from memlab.data.corpus import open_corpus
+    from memlab.training import launch
+
+    if not run.config_path.exists():
+        open_corpus(home, experiment.data, progress)  # here: two trainers would build the same one at once
+        launch.start(run.path, home, "", experiment)
+    elif not run.is_active():
+        launch.resume(run, home, {})
+
+
+def _still_running(runs: Sequence[RunDir]) -> Iterator[RunDir]:
+    """Those that are being trained. Raises RunError for one that ended before its end."""
+    for run in runs:
+        status = run.status()
+        if status in ("starting", "running", "stopping"):
+            yield run
+        elif status != "finished":
+            state = run.state()
+            why = f": {state.error}" if state and state.error else ""
+            raise RunError(f"{run.path} was {status}{why}; the same command goes on with it, and its log.txt says more")
+
+
+def _steps_left(run: RunDir) -> int:
+    state = run.state()
+    return run.original().train.steps - (state.step if state else 0)
+
+
+def _stop(runs: Sequence[RunDir]) -> None:
+    """Have trainers save and leave, together."""
+    from memlab.training import launch
+
+    for run in runs:
+        with contextlib.suppress(UsageError):  # it has just ended
+            launch.stop(run)
+    for run in runs:
+        launch.wait(run, _STOP_SECONDS)
+
+
+def _notes(grid: Grid, cells: Sequence[Cell]) -> list[str]:
+    """What these figures are, and what they are not."""
+    tokens = f"{grid.length} words out of {grid.vocabulary:,}"
+    notes = [
+        f"Bits are exact: a document is {tokens}, {grid.length * math.log2(grid.vocabulary):.4g} bits; what a model stores is that less its "
+        "code length, over all training documents. Trained in fp32.",
+        "Held-out: the same difference for unseen documents. Nothing can be known of them, so that it must not lie above 0.",
+        f"A cell has converged where its stored bits rose by at most {RISE:.0%} over the last fifth of its {grid.steps:,} steps. The learning "
+        "rate ends at 0, so that more steps from the start may still store more: these are lower bounds of what the models can hold.",
+        f"A plateau is taken from cells that converged and store less than {FULL:.0%} of their data: the best data size, and in brackets "
+        "the range of all such cells.",
+        "As published (Morris et al. 2025, vocabulary 2,048, length 64, models of 100,000 to 20 million parameters, up to a million steps of "
+        f"2,048 documents): {BITS_PER_PARAMETER} bits per parameter; {BITS_PER_PARAMETER_OF['bf16']} in bf16, "
+        f"{BITS_PER_PARAMETER_OF['fp32']} in fp32. Smaller models and budgets store less: this shows that there is a plateau and that it "
+        "grows with the model, not that figure.",
+    ]
+    if n := sum(not cell.has_converged for cell in cells):
+        notes.append(f"{n} of {len(cells)} cells had not converged and are left out of the plateaus; more --steps let them.")
+    return notes

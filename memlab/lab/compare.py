@@ -1,0 +1,105 @@
+"""Several runs side by side: their curves in one picture, their figures in one table, and the settings in which they differ."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from memlab import config
+from memlab.errors import UsageError
+from memlab.lab.listing import row_of
+from memlab.lab.view import Axis, RunView, open_view
+from memlab.render import look
+from memlab.render.safe import safe
+from memlab.render.series import Floor, Series
+from memlab.rundir import RunDir
+
+Table = dict[str, list[Any]]  # by what it is, one value a run; None where a run has none
+
+
+def views_of(runs: Sequence[RunDir]) -> list[RunView]:
+    """Raises UsageError for fewer than two runs or the same one twice, RunError for one that cannot be read."""
+    if len(runs) < 2:
+        raise UsageError(f"one run cannot be compared; name another beside '{runs[0].name}'" if runs else "name the runs to compare")
+    twice = {run.path.resolve() for run in runs if sum(run.path.resolve() == other.path.resolve() for other in runs) > 1}
+    if twice:
+        raise UsageError(f"{min(map(str, twice))} is named twice; name each run once")
+    return [open_view(run) for run in runs]
+
+
+def series_of(views: Sequence[RunView], axis: Axis, ascii: bool = False) -> list[Series]:  # noqa: A002
+    """Both losses of each run in one colour: the validation loss with the run's glyph and name, the training loss as a line."""
+    series = []
+    for number, view in enumerate(views):
+        chosen = look.overlay(number, ascii)
+        training, validation = view.series(axis)
+        name = safe(view.run.name)
+        series += [
+            replace(training, name=f"{name} training", color=chosen.color, glyph=" "),
+            replace(validation, name=f"{name} validation", color=chosen.color, glyph=chosen.glyph),
+        ]
+    return series
+
+
+def floors_of(views: Sequence[RunView]) -> list[Floor]:
+    """The floors of all runs; one that several share once, others with the run's name."""
+    by_floor: dict[tuple[str, float], list[str]] = {}
+    for view in views:
+        for floor in view.floors():
+            by_floor.setdefault((floor.name, round(floor.value, 3)), []).append(safe(view.run.name))
+    return [Floor(name if len(names) == len(views) else f"{name}, {', '.join(names)}", value) for (name, value), names in by_floor.items()]
+
+
+def facts_of(views: Sequence[RunView]) -> Table:
+    """Sizes, budgets and losses: the last and the best validation loss, the gap, tokens with p > 0.9 of training and held-out text."""
+    rows = [row_of(view, view.run.original()) for view in views]
+    table: Table = {
+        name: [row.get(key) for row in rows]
+        for name, key in (
+            ("state", "state"),
+            ("fraction", "fraction"),
+            ("N", "n_params"),
+            ("all parameters", "n_params_total"),
+            ("D", "n_tokens"),
+            ("N/D²", "n_over_d_squared"),
+            ("step", "step"),
+            ("training loss", "train_loss"),
+            ("validation loss", "validation_loss"),
+            ("best validation loss", "best_validation_loss"),
+        )
+    }
+    table["gap"] = [
+        None if None in (validation, training) else validation - training
+        for validation, training in zip(table["validation loss"], table["training loss"], strict=True)
+    ]
+    for name, key in (("training tokens, p > 0.9", "train_confident"), ("held-out tokens, p > 0.9", "validation_confident")):
+        table[name] = [view.evaluations[-1][key] if view.evaluations else None for view in views]
+    return table
+
+
+def measures_of(views: Sequence[RunView], home: Path, names: Sequence[str], progress: Any) -> Table:
+    """What measures say of each run's last checkpoint: estimates by figure, None for a run that has no such figure. Needs torch."""
+    from memlab.lab.memorized import measure
+
+    table: Table = {}
+    for number, view in enumerate(views):
+        for figure in (figure for figures in measure(view.run, home, measures=names, progress=progress).values() for figure in figures):
+            part = {"training": "training", "validation": "held-out"}.get(figure["part"])
+            name = figure["name"] + (f", {part}" if part else "")
+            table.setdefault(name, [None] * len(views))[number] = {**figure["estimate"], "unit": figure["unit"]}
+    return table
+
+
+def differences(views: Sequence[RunView]) -> Table:
+    """The settings that are not the same in all runs, by name, as they stand."""
+    flat = [_flat(config.to_dict(view.run.experiment())) for view in views]
+    names = sorted({name for table in flat for name in table})
+    found = {name: [table.get(name) for table in flat] for name in names}
+    return {name: values for name, values in found.items() if len(set(map(repr, values))) > 1}
+
+
+def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{before}{key}.") if isinstance(value, dict) and value else {f"{before}{key}": value}
+    return {name: value for name, value in found.items() if name not in ("experiment", "expect")}
