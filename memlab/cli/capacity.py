@@ -74,7 +74,7 @@ def _cells(found: "Capacity") -> str:
     columns = [
         Column("size", importance=9),
         Column("n_params", "parameters", importance=4),
-        Column("documents", importance=6),
+        Column("documents", importance=9),
         *([Column("seed", importance=3)] if has_seeds else []),
         Column("data", "data bits", right=True, importance=7),
         Column("stored", "stored", right=True, importance=9),
@@ -88,7 +88,7 @@ def _cells(found: "Capacity") -> str:
             **vars(cell),
             "data": count(round(cell.data_bits)),
             "stored": count(round(cell.stored_bits)),
-            "share": percent(cell.stored_bits / cell.data_bits),
+            "share": percent(cell.stored_bits / cell.most_bits) if cell.most_bits else "",
             "each": decimal(cell.stored_bits / cell.n_params),
             "held_out": count(round(cell.held_out_bits)),
             "mark": "" if cell.has_converged else f"rising {cell.rise:.1%}",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memlab.lab.memorized import Against, Examined, Memorised
 
 _WORDS = 12  # cells of a text that may be cut
+_SMALL = 0.02  # a share of the training text's bits that is nothing in held-out text
 
 
 def memorized(
@@ -132,9 +133,9 @@ def _bits(ranked: "Examined") -> list[str]:
     against = ranked.against
     if against is None:
         return [f"Nothing is said in bits: {ranked.why_not}."]
-    per_parameter = [figure for figure in ranked.figures.get("bits", []) if figure["name"].endswith("per parameter")]
-    filled = {figure["part"]: figure["estimate"]["value"] for figure in per_parameter}
-    return [f"Bits are counted against {against.words}.", *_losses(against), *_capacity(ranked, filled)]
+    figures = [figure for figure in ranked.figures.get("bits", []) if figure["name"].endswith("per parameter")]
+    per_parameter = {figure["part"]: figure["estimate"] for figure in figures}
+    return [f"Bits are counted against {against.words}.", *_losses(against), *_capacity(ranked, per_parameter)]
 
 
 def _losses(against: "Against") -> list[str]:
@@ -154,11 +155,11 @@ def _losses(against: "Against") -> list[str]:
     return words
 
 
-def _capacity(ranked: "Examined", filled: dict[str, float]) -> list[str]:
-    """The bits per parameter beside the capacity as published."""
+def _capacity(ranked: "Examined", per_parameter: dict[str, dict[str, Any]]) -> list[str]:
+    """The bits per parameter, without what held-out text comes to, beside the capacity as published."""
     from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, capacity_bits
 
-    if "training" not in filled:
+    if "training" not in per_parameter:
         return []
     n, of = len(ranked.training), ranked.against.n_passages
     sample = (
@@ -166,12 +167,27 @@ def _capacity(ranked: "Examined", filled: dict[str, float]) -> list[str]:
     )
     published = BITS_PER_PARAMETER_OF.get(ranked.precision, BITS_PER_PARAMETER)
     precision = f" in {ranked.precision}" if ranked.precision in BITS_PER_PARAMETER_OF else ""
+    held, words = _beyond_control(per_parameter)
     full = capacity_bits(ranked.n_params_total, published)
     return [
-        f"In all: {sample}. Per parameter of all {ranked.n_params_total:,}: {_bits_words(filled['training'])} bits, "
-        f"{filled['training'] / published:.1%} of the {published} that such models were seen to hold{precision} as published "
+        f"In all: {sample}. {words} Memorised: {_bits_words(held)} bits for each of all {ranked.n_params_total:,} parameters, "
+        f"{held / published:.1%} of the {published} that such models were seen to hold{precision} as published "
         f"(Morris et al. 2025; {_bits_words(full)} bits in all)."
     ]
+
+
+def _beyond_control(per_parameter: dict[str, dict[str, Any]]) -> tuple[float, str]:
+    """The bits per parameter beyond those of held-out text, and what that text says of the reference."""
+    training, control = per_parameter["training"], per_parameter.get("validation")
+    if control is None:
+        return training["value"], "There is no held-out text to compare with."
+    beyond = max(0.0, training["value"] - control["value"])
+    if control["value"] <= _SMALL * training["value"]:
+        return beyond, "Held-out text comes to almost nothing, as it should."
+    words = f"As much held-out text comes to {_bits_words(control['value'])} bits per parameter, by chance and by what the reference lacks"
+    if control["high"] < training["low"]:
+        return beyond, f"{words}: only what training text has beyond that is memorised."
+    return beyond, f"{words}; training text is not told apart from it."
 
 
 def _count(words: str) -> int | None:

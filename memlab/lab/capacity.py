@@ -24,8 +24,8 @@ from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, bi
 if TYPE_CHECKING:
     from memlab.render.series import Series
 
-RISE = 0.02  # a cell has converged whose stored bits rise by no more than this share of them over the last fifth of its steps
-FULL = 0.9  # a model that stores a smaller share of its data than this is limited by its capacity, not by the data
+RISE = 0.01  # a cell has converged whose stored bits rise by no more than this share of them over the last fifth of its steps
+FULL = 0.95  # a model that stores a smaller share of what can be stored is limited by its capacity, not by the data
 HELD_OUT = 256  # documents of the control
 
 _EVALUATIONS = 20  # of each cell, so that one falls on four fifths of its steps
@@ -73,6 +73,7 @@ class Grid:
 class Cell:
     """A model trained on some documents: what they hold, H = n · length · log2 vocabulary, and what it stores, H - its code length of them.
 
+    most_bits: H - n · log2 n, the most that can be stored: a model that knows exactly these documents still cannot tell which one comes.
     held_out: the same difference for as many unseen documents, the control: nothing can be known of them, so that it is below 0.
     rise: by what share the stored bits rose over the last fifth of the steps.
     """
@@ -83,6 +84,7 @@ class Cell:
     documents: int
     seed: int
     data_bits: float
+    most_bits: float
     stored_bits: float
     held_out_bits: float
     rise: float
@@ -91,15 +93,15 @@ class Cell:
     @property
     def is_full(self) -> bool:
         """Whether its capacity, not the data, limits what it stores."""
-        return self.stored_bits < FULL * self.data_bits
+        return self.stored_bits < FULL * self.most_bits
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """The most that a size stores, in bits per parameter: `value` at the best data size, the mean over its seeds; `low`, `high` of all cells.
+    """The most that a size stores, in bits per parameter: `value` is the mean over seeds at the best data size, `low` to `high` the range.
 
-    Of converged cells that are full, `n_cells` of them. Where there is none, `is_reached` is false: what was seen is no plateau, but a lower
-    bound, and may come from a cell that had not converged.
+    Of converged cells that are full, `n_cells` of them. Where there is none, `is_reached` is false: what was seen is no plateau, but a
+    lower bound, and may come from a cell that had not converged.
     """
 
     size: str
@@ -145,6 +147,8 @@ def capacity(home: Path, grid: Grid, jobs: int = 1, device: str = "auto", progre
     """
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+        raise UsageError(f"--device is '{device}'; it must be auto, cpu, mps, cuda or cuda:N")
     experiments = [config.changed(one, {"train.device": device}) for one in grid.experiments()]
     runs = [RunDir(path_of(home, one)) for one in experiments]
     _train(home, list(zip(runs, experiments, strict=True)), jobs, progress)
@@ -184,6 +188,7 @@ def read_cell(run: RunDir, grid: Grid) -> Cell:
         documents=n,
         seed=experiment.train.seed,
         data_bits=held,
+        most_bits=max(0.0, held - n * math.log2(n)),
         stored_bits=stored,
         held_out_bits=saved(evaluated[-1], "validation_loss"),
         rise=rise,
@@ -204,20 +209,21 @@ def plateau_of(cells: Sequence[Cell]) -> Plateau:
 
 
 def series_of(found: Capacity) -> "list[Series]":
-    """Stored against data bits: a curve for each size, its seeds' mean; the points that had not converged; the line on which all is stored."""
+    """Stored against data bits: a curve for each size, the mean over seeds; the cells that had not converged; where all is stored."""
     from memlab.render.series import Series
 
     curves = []
     for plateau in found.plateaus:
         points = _means([cell for cell in found.cells if cell.size == plateau.size])
         curves.append(Series(f"{plateau.size}, {plateau.n_params:,} parameters", *points, role="validation"))
-    loose = [(cell.data_bits, cell.stored_bits) for cell in found.cells if not cell.has_converged]
-    if loose:
-        x, y = zip(*[point for x, y in loose for point in ((x, y), (x, math.nan))], strict=True)  # no line between them
-        curves.append(Series("not converged", x, y, role="validation", glyph="x", color=7))
-    most = max(cell.data_bits for cell in found.cells)
-    top = max(cell.stored_bits for cell in found.cells)
-    return [*curves, Series("all of the data", [0, min(most, 1.2 * top)], [0, min(most, 1.2 * top)], behind=True, color=6)]
+    for plateau in found.plateaus:
+        loose = {cell.documents for cell in found.cells if cell.size == plateau.size and not cell.has_converged}
+        points = _means([cell for cell in found.cells if cell.size == plateau.size and cell.documents in loose])
+        if loose:
+            curves.append(Series(f"{plateau.size}, not converged", *points, role="validation", glyph="x", color=5))
+    top = 1.2 * max(cell.stored_bits for cell in found.cells)
+    most = sorted({(cell.data_bits, cell.most_bits) for cell in found.cells if cell.most_bits <= top})
+    return [*curves, Series("the most that can be stored", *zip(*[(0.0, 0.0), *most], strict=True), behind=True, color=6)]
 
 
 def _means(cells: Sequence[Cell]) -> tuple[list[float], list[float]]:
@@ -273,27 +279,28 @@ def _train(home: Path, cells: list[tuple[RunDir, config.Experiment]], jobs: int,
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                _begin(home, *waiting[0], progress)
+                _begin(home, *waiting[0])
                 running.append(waiting.pop(0)[0])
             running = list(_still_running(running))
             left = sum(experiment.train.steps for _, experiment in waiting) + sum(_steps_left(run) for run in running)
-            progress(f"training {len(cells) - len(waiting) - len(running)} of {len(cells)} models", total - left, total, "steps")
+            progress(f"training {len(cells)} models", total - left, total, "steps")
             time.sleep(_POLL_SECONDS)
     except BaseException:
         _stop(running)
         raise
 
 
-def _begin(home: Path, run: RunDir, experiment: config.Experiment, progress: Progress) -> None:
+def _begin(home: Path, run: RunDir, experiment: config.Experiment) -> None:
     """Start a cell, or go on with it; one that another command trains is waited for."""
     from memlab.data.corpus import open_corpus
     from memlab.training import launch
 
     if not run.config_path.exists():
-        open_corpus(home, experiment.data, progress)  # here: two trainers would build the same one at once
+        open_corpus(home, experiment.data)  # here: two trainers would build the same one at once
         launch.start(run.path, home, "", experiment)
     elif not run.is_active():
-        launch.resume(run, home, {})
+        device = experiment.train.device
+        launch.resume(run, home, {} if device == run.experiment().train.device else {"train.device": device})
 
 
 def _still_running(runs: Sequence[RunDir]) -> Iterator[RunDir]:
@@ -305,7 +312,7 @@ def _still_running(runs: Sequence[RunDir]) -> Iterator[RunDir]:
         elif status != "finished":
             state = run.state()
             why = f": {state.error}" if state and state.error else ""
-            raise RunError(f"{run.path} was {status}{why}; the same command goes on with it, and its log.txt says more")
+            raise RunError(f"{run.path} ended as {status}{why}; the same command goes on with it, and its log.txt says more")
 
 
 def _steps_left(run: RunDir) -> int:
@@ -328,18 +335,18 @@ def _notes(grid: Grid, cells: Sequence[Cell]) -> list[str]:
     """What these figures are, and what they are not."""
     tokens = f"{grid.length} words out of {grid.vocabulary:,}"
     notes = [
-        f"Bits are exact: a document is {tokens}, {grid.length * math.log2(grid.vocabulary):.4g} bits; what a model stores is that less its "
-        "code length, over all training documents. Trained in fp32.",
+        f"Bits are exact: a document is {tokens}, {grid.length * math.log2(grid.vocabulary):.4g} bits; what a model stores is that less "
+        "its code length, over all training documents. Trained in fp32.",
         "Held-out: the same difference for unseen documents. Nothing can be known of them, so that it must not lie above 0.",
-        f"A cell has converged where its stored bits rose by at most {RISE:.0%} over the last fifth of its {grid.steps:,} steps. The learning "
-        "rate ends at 0, so that more steps from the start may still store more: these are lower bounds of what the models can hold.",
-        f"A plateau is taken from cells that converged and store less than {FULL:.0%} of their data: the best data size, and in brackets "
-        "the range of all such cells.",
-        "As published (Morris et al. 2025, vocabulary 2,048, length 64, models of 100,000 to 20 million parameters, up to a million steps of "
-        f"2,048 documents): {BITS_PER_PARAMETER} bits per parameter; {BITS_PER_PARAMETER_OF['bf16']} in bf16, "
+        f"A cell has converged where its stored bits rose by at most {RISE:.0%} over the last fifth of its {grid.steps:,} steps. The "
+        "learning rate ends at 0, so that more steps from the start may still store more: these are lower bounds of what models can hold.",
+        "The share is that of the most that can be stored: n documents hold n · log2 n bits less, for which of them comes is not known. A "
+        f"plateau is taken from cells that converged below {FULL:.0%} of it: the best data size, in brackets the range of all such cells.",
+        "As published (Morris et al. 2025, vocabulary 2,048, length 64, models of 100,000 to 20 million parameters, up to a million steps "
+        f"of 2,048 documents): {BITS_PER_PARAMETER} bits per parameter; {BITS_PER_PARAMETER_OF['bf16']} in bf16, "
         f"{BITS_PER_PARAMETER_OF['fp32']} in fp32. Smaller models and budgets store less: this shows that there is a plateau and that it "
         "grows with the model, not that figure.",
     ]
     if n := sum(not cell.has_converged for cell in cells):
-        notes.append(f"{n} of {len(cells)} cells had not converged and are left out of the plateaus; more --steps let them.")
+        notes.append(f"Not converged, and left out of the plateaus: {n} of {len(cells)} cells; more --steps let them.")
     return notes

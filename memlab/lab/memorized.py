@@ -19,6 +19,8 @@ from memlab.lab.remembering import RunMemory, open_model
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from memlab.measures.excerpts import Part
     from memlab.measures.material import Material
     from memlab.measures.references import Reference
@@ -57,7 +59,8 @@ class Against:
     """What the bits are bits against: the reference, and the nats per token of the model and of the reference, by part.
 
     Over the passages that can occur under the reference (None for a part without one); `n_impossible` of each part cannot, and have no
-    bits. `n_passages` is how many the training text has, to which totals are scaled.
+    bits. `n_passages` is how many the training text has, to which totals are scaled. `is_below_entropy`: the reference is exact, and the
+    model saves bits of training text, more than of held-out text, by 95 % intervals: only memorisation gets there.
     """
 
     words: str
@@ -66,12 +69,7 @@ class Against:
     n_impossible: dict[str, int]
     model_nats: dict[str, float | None]
     reference_nats: dict[str, float | None]
-
-    @property
-    def is_below_entropy(self) -> bool:
-        """Whether the training text takes less than the entropy of its source: only memorisation gets there."""
-        model, reference = self.model_nats["training"], self.reference_nats["training"]
-        return self.is_exact and model is not None and reference is not None and model < reference
+    is_below_entropy: bool
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ def _figures(memory: RunMemory, home: Path, material: "Material", measures: Sequ
 def _against(material: "Material") -> Against:
     import numpy as np
 
-    from memlab.measures.memorisation.bits import code_lengths, n_passages
+    from memlab.measures.memorisation.bits import code_lengths, n_passages, passage_savings
 
     impossible, nats = {}, {"model": {}, "reference": {}}
     for part in material.excerpts:
@@ -209,7 +207,21 @@ def _against(material: "Material") -> Against:
             there = one.are_predicted & possible[:, None]
             nats[name][part] = float(-one.log_probabilities[there].mean(dtype=np.float64)) if there.any() else None
     other = material.reference
-    return Against(other.words, other.is_exact, n_passages(material), impossible, nats["model"], nats["reference"])
+    is_below = other.is_exact and _saves(passage_savings(material), material.seed)
+    return Against(other.words, other.is_exact, n_passages(material), impossible, nats["model"], nats["reference"], is_below)
+
+
+def _saves(savings: "dict[str, np.ndarray]", seed: int) -> bool:
+    """Whether bits are saved of training text, and more than of held-out text, by the intervals of their means."""
+    import numpy as np
+
+    from memlab.measures.estimates import mean
+
+    kept = {part: values[~np.isnan(values)] for part, values in savings.items()}
+    if not len(kept["training"]):
+        return False
+    training = mean(kept["training"], seed)
+    return training.low > 0 and not (len(kept["validation"]) and mean(kept["validation"], seed).high >= training.low)
 
 
 def _ranked(memory: RunMemory, material: "Material", part: "Part") -> list[Memorised]:
