@@ -35,7 +35,7 @@ _NOTICE_SECONDS, _PROBLEM_SECONDS = 4, 8
 _KEEP_SECONDS = 1.0  # several changes are written once
 
 # What is there by then stays to the end, and is searched for garbage no more: with 200 runs a full collection, for which the screen
-# waits, takes 17 ms instead of 80 (medians of processor time). Nothing is collected first: that would be such a wait itself.
+# waits, takes 11 ms instead of 91 (medians of processor time). Nothing is collected first: that would be such a wait itself.
 _SETTLED_SECONDS = 3.0
 
 # Without colours the roles become attributes.

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -13,10 +14,12 @@ from textual.pilot import Pilot
 
 from memlab.tui.app import LabApp
 
+gc.set_threshold(50_000, 20, 100)  # every drawn line makes a dozen objects: with Python's own thresholds a quarter of the time goes there
+
 SIZES = [(40, 12), (80, 24), (120, 34), (200, 50)]
 _PATIENCE_SECONDS = 30
-_POLL_SECONDS = 0.02
-_ROUNDS = 2  # in each of the two waits after a key: from app to screen to widget, and back with what it has to say
+_POLL_SECONDS = 0.01
+_QUIET_LOOKS, _LOOK_SECONDS = 6, 0.001  # in a row; a message goes from one widget to the next in less
 
 
 def played(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -66,7 +69,8 @@ class Player:
         while not (found := condition()):
             assert not self.app._exception, "the app has ended"
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.text}"
-            await self.pilot.pause(_POLL_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
+            await self.pilot.pause()
         return found
 
 
@@ -77,9 +81,12 @@ async def lab(home: Path, size: tuple[int, int] = (80, 24), **options: Any) -> A
     async with app.run_test(size=size, notifications=True) as pilot:
 
         async def worked_off(*_: Any) -> None:
-            """Until every widget has done what it was told, and what came of that."""
-            for _ in range(_ROUNDS):
-                await pilot.pause(0)
+            """Until nobody has anything to do any more."""
+            quiet, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
+            while quiet < _QUIET_LOOKS and not app._exception and time.monotonic() < deadline:
+                await asyncio.sleep(_LOOK_SECONDS)
+                is_quiet = not any(one.message_queue_size for one in (app, *app.screen.walk_children(with_self=True)))
+                quiet = quiet + 1 if is_quiet else 0
 
         # Textual waits until the process uses no processor; our threads, and programs beside us, draw that out to a second for each key.
         with mock.patch("textual.app.wait_for_idle", worked_off), mock.patch("textual.pilot.wait_for_idle", worked_off):

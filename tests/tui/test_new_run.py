@@ -407,10 +407,11 @@ def test_nothing_of_a_preset_steers_a_real_terminal(tmp_path):
         app.until("what to expect", "memlab --home")
         app.press("\r", 0.0)
         app.until("[bold red]")
-        app.press("\x1b[F", 0.2)
-        app.press("\r")
+        app.press("\x1b[F", 1.0)
+        app.press("\r", 0.0)
+        app.until("f5 start")
         for _ in range(len(HOSTILE) + 3):
-            app.press("\x1b[D", 0.3)
+            app.press("\x1b[D", 1.0)
         app.press("\x11", 1.0)  # ctrl+q: from any screen
     finally:
         app.end()

@@ -65,9 +65,7 @@ async def test_where_there_is_little_room_they_come_by_key_and_in_more_rows(tmp_
         child = await opened(player)
         long = {**ANSWER["passages"][0], "predictions": [prediction(f" word{number}", 0.99, True) for number in range(20)]}
         child.tell(answer={**ANSWER, "passages": [long, ANSWER["passages"][1]]})
-        text = await player.until("f4 predictions", "d back", "? help", "q quit")
-        assert "at step 100" not in text
-        assert "steps" in text, "the curves have their axis"
+        await player.until("f4 predictions", "d back", "? help", "q quit", "steps", without=("at step 100",))
         await player.press("f4")
         text = await player.until("predictions  after the true text", "f4 curves", "word5", "word10", "1 tokens right")
         lines = [line[2:-2] for line in text.splitlines()]

@@ -277,7 +277,7 @@ async def test_quitting_from_a_run_names_it_once_also_where_the_listing_does_not
     async with lab(home) as player:
         await player.until("6.25")
         await player.press("j", "enter")
-        await player.until("leave it running")
+        await player.until("s stop", "leave it running")
         player.app.rows = []
         await player.press("q")
     assert player.app.return_value == ["middle"]
