@@ -37,12 +37,13 @@ def capacity(
 
     from memlab.cli.progress import reporting
     from memlab.lab import capacity as lab
+    from memlab.lab.queue import cores
 
     grid = lab.Grid(
         lab.sizes_of(sizes), lab.numbers_of("documents", documents), lab.numbers_of("seeds", seeds), steps, length, vocabulary, batch
     )
     with reporting() as progress:
-        found = lab.capacity(context.obj, grid, jobs or _cores(), device, progress)
+        found = lab.capacity(context.obj, grid, jobs or cores(), device, progress)
     if json:
         say_json(asdict(found))
     else:
@@ -117,9 +118,3 @@ def _words(plateau: "Plateau") -> str:
     if not plateau.is_reached:
         return f"at least {plateau.value:.2f}: no plateau reached"
     return f"{plateau.value:.2f} ({plateau.low:.2f} to {plateau.high:.2f})"
-
-
-def _cores() -> int:
-    import psutil
-
-    return min(8, psutil.cpu_count(logical=False) or 1)

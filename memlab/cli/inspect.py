@@ -5,11 +5,12 @@ import textwrap
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from memlab.cli.patterns import Device, Run
+from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import RunError, UsageError
@@ -51,6 +52,8 @@ def inspect(
     plot: Annotated[Plotted, typer.Option(help="What is drawn over training.")] = Plotted.distance,
     points: Annotated[int, typer.Option(help="At most so many checkpoints over training.")] = 24,
     device: Device = "auto",
+    png: Png = None,
+    svg: Svg = None,
     json: Json = False,
 ) -> None:
     """Where a text lies among the stored patterns, and which one retrieval ends at."""
@@ -60,10 +63,13 @@ def inspect(
 
     found, question = find_run(context.obj, run), question_of(text, file, train, validation)
     inspecting.parse_beta(beta)
+    if (png or svg) and not over_training:
+        raise UsageError("--png and --svg draw the course over training; add --over-training, or use `memlab landscape` for a picture")
     if over_training:
         with reporting() as progress:
             course = courses.over_training(found, context.obj, question, layer, position, beta, checkpoint, points, device, progress)
         say_json(asdict(course)) if json else show_course(course, _SHOWN[plot])
+        write_pictures(lambda kind: _file(course, _SHOWN[plot], kind), png, svg, quiet=json)
         return
     with reporting() as progress:
         memory = remembering.open_memory(found, context.obj, checkpoint, device, progress)
@@ -87,9 +93,8 @@ def show_course(course: "Course", shown: str) -> None:
         say(course.note)
     draw(f"\n{card.asked({**found, 'asked': {'tokens': course.tokens}}, width, **drawn)}\n")
     height = max(8, min(now.height - 6, _TALLEST))
-    is_positive = all(getattr(part, shown) > 0 for moment in course.moments for part in (moment.text, moment.training, moment.held_out))
-    curve = over_training.series(course, shown)
-    draw(curves.plot(curve, y_label=over_training.SHOWN[shown], log_y=is_positive, width=width, height=height, **drawn) + "\n")
+    curve, labels = over_training.series(course, shown), over_training.labels(course, shown)
+    draw(curves.plot(curve, **labels, width=width, height=height, **drawn) + "\n")
     draw(card.course(found["moments"], width, **drawn))
     words = (
         f"In memory at every step: the same {course.n_patterns:,} patterns, all positions of whole training rows drawn with seed "
@@ -99,6 +104,14 @@ def show_course(course: "Course", shown: str) -> None:
     say(textwrap.fill(words, max(20, width)))
     if course.n_left_out:
         say(f"{course.n_left_out:,} other checkpoints were left out; see --points")
+
+
+def _file(course: "Course", shown: str, kind: Literal["png", "svg"]) -> bytes:
+    from memlab.lab import over_training
+    from memlab.render import image
+
+    title = f"{course.run}, asked with {course.label}, {course.layer_words}"
+    return image.curves(over_training.series(course, shown), kind=kind, title=title, **over_training.labels(course, shown))
 
 
 def _beta_words(course: "Course") -> str:

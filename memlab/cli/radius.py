@@ -40,8 +40,13 @@ def radius(
     checkpoint: Checkpoint = "last",
     seed: Annotated[int, typer.Option(help="Seed of the sample, of the shares and of the Gaussian null.")] = 0,
     approximate: Annotated[
-        bool, typer.Option("--approximate", help="Search with faiss, its recall measured: for very many vectors.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--approximate/--exact",
+            help="Search with faiss, its recall measured.",
+            show_default="approximate beyond 50,000 vectors without a GPU, where faiss is installed",
+        ),
+    ] = None,
     device: Device = "auto",
     png: Png = None,
     svg: Svg = None,

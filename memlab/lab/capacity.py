@@ -4,13 +4,11 @@ Every cell of the grid is a run of its own under HOME/capacity, trained by an or
 come from its event log: the last evaluation is over all of its training documents.
 """
 
-import contextlib
 import hashlib
 import json
 import math
 import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from memlab import config
 from memlab.data.building import Progress, quiet
 from memlab.errors import RunError, UsageError
+from memlab.lab.queue import Job, train_all
 from memlab.rundir import RunDir
 from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, bits, data_bits
 
@@ -29,8 +28,6 @@ FULL = 0.95  # a model that stores a smaller share of what can be stored is limi
 HELD_OUT = 256  # documents of the control
 
 _EVALUATIONS = 20  # of each cell, so that one falls on four fifths of its steps
-_POLL_SECONDS = 0.2
-_STOP_SECONDS = 30.0
 _LARGEST_RATE, _RATE_TIMES_WIDTH = 2e-2, 0.32  # wider models want a lower learning rate; chosen by trial at widths 8 to 24
 
 Size = tuple[int, int]  # layers, width
@@ -145,14 +142,12 @@ def capacity(home: Path, grid: Grid, jobs: int = 1, device: str = "auto", progre
     Stopped, by `progress` raising or by Ctrl-C, it has the trainers save and leave; asked for again it goes on with them.
     Raises RunError for a cell that fails.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         raise UsageError(f"--device is '{device}'; it must be auto, cpu, mps, cuda or cuda:N")
     experiments = [config.changed(one, {"train.device": device}) for one in grid.experiments()]
-    runs = [RunDir(path_of(home, one)) for one in experiments]
-    _train(home, list(zip(runs, experiments, strict=True)), jobs, progress)
-    cells = [read_cell(run, grid) for run in runs]
+    queued = [Job(RunDir(path_of(home, one)), one) for one in experiments]
+    train_all(home, queued, jobs, progress)
+    cells = [read_cell(job.run, grid) for job in queued]
     plateaus = [plateau_of([cell for cell in cells if cell.size == size]) for size in dict.fromkeys(cell.size for cell in cells)]
     published = {"rounded": BITS_PER_PARAMETER, **BITS_PER_PARAMETER_OF}
     return Capacity(cells, plateaus, published, _notes(grid, cells))
@@ -269,66 +264,6 @@ def _heads(width: int) -> int:
 
 def _size_words(experiment: config.Experiment) -> str:
     return "{n_layer}x{n_embd}".format(**experiment.model.options)
-
-
-def _train(home: Path, cells: list[tuple[RunDir, config.Experiment]], jobs: int, progress: Progress) -> None:
-    """Bring every cell to its end, some at a time."""
-    waiting = [(run, experiment) for run, experiment in cells if not (run.config_path.exists() and run.status() == "finished")]
-    running: list[RunDir] = []
-    total = sum(experiment.train.steps for _, experiment in cells)
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                _begin(home, *waiting[0])
-                running.append(waiting.pop(0)[0])
-            running = list(_still_running(running))
-            left = sum(experiment.train.steps for _, experiment in waiting) + sum(_steps_left(run) for run in running)
-            progress(f"training {len(cells)} models", total - left, total, "steps")
-            time.sleep(_POLL_SECONDS)
-    except BaseException:
-        _stop(running)
-        raise
-
-
-def _begin(home: Path, run: RunDir, experiment: config.Experiment) -> None:
-    """Start a cell, or go on with it; one that another command trains is waited for."""
-    from memlab.data.corpus import open_corpus
-    from memlab.training import launch
-
-    if not run.config_path.exists():
-        open_corpus(home, experiment.data)  # here: two trainers would build the same one at once
-        launch.start(run.path, home, "", experiment)
-    elif not run.is_active():
-        device = experiment.train.device
-        launch.resume(run, home, {} if device == run.experiment().train.device else {"train.device": device})
-
-
-def _still_running(runs: Sequence[RunDir]) -> Iterator[RunDir]:
-    """Those that are being trained. Raises RunError for one that ended before its end."""
-    for run in runs:
-        status = run.status()
-        if status in ("starting", "running", "stopping"):
-            yield run
-        elif status != "finished":
-            state = run.state()
-            why = f": {state.error}" if state and state.error else ""
-            raise RunError(f"{run.path} ended as {status}{why}; the same command goes on with it, and its log.txt says more")
-
-
-def _steps_left(run: RunDir) -> int:
-    state = run.state()
-    return run.original().train.steps - (state.step if state else 0)
-
-
-def _stop(runs: Sequence[RunDir]) -> None:
-    """Have trainers save and leave, together."""
-    from memlab.training import launch
-
-    for run in runs:
-        with contextlib.suppress(UsageError):  # it has just ended
-            launch.stop(run)
-    for run in runs:
-        launch.wait(run, _STOP_SECONDS)
 
 
 def _notes(grid: Grid, cells: Sequence[Cell]) -> list[str]:

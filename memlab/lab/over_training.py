@@ -180,6 +180,12 @@ def series(course: Course, show: str) -> "list[Series]":
     ]
 
 
+def labels(course: Course, show: str) -> dict[str, Any]:
+    """What the axes of these curves are called, and whether all values are positive, so that it can be logarithmic."""
+    parts = [part for moment in course.moments for part in (moment.text, moment.training, moment.held_out)]
+    return {"x_label": "steps", "y_label": SHOWN[show], "log_y": all(getattr(part, show) > 0 for part in parts)}
+
+
 def _ask(memory: RunMemory, question: Question, position: int, device: str) -> _Asked:
     from memlab.measures.whole_rows import draw_whole_rows
 

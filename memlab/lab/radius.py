@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from memlab.measures.spread import Apart
 
 STORED = "stored"
+EXACT_UP_TO = 50_000  # vectors, each of which is asked for its nearest other: some minutes on two cores at width 1,024
+
 _SOURCE = "installed_docs"
 CONTEXT = 256  # tokens of a chunk, as in the paper
 _AS_MANY = 4  # times the chunks needed are cut, so that a sample is not only the beginning of a text
@@ -35,7 +37,7 @@ _FORMAT = 1  # raise it whenever the same wishes would give other numbers
 class Wishes:
     """Which vectors: at most `vectors` of a `layer` at `positions` (last, all, every:8; of a run also stored), drawn by the seed.
 
-    `approximate`: through faiss, for very many vectors.
+    `approximate`: through faiss; None where there are more than EXACT_UP_TO vectors, no GPU searches them, and faiss is installed.
     """
 
     layer: str = "norm"
@@ -43,7 +45,7 @@ class Wishes:
     positions: str = "last"
     part: str = "training"
     seed: int = 0
-    approximate: bool = False
+    approximate: bool | None = None
 
     def __post_init__(self) -> None:
         if self.vectors < 8:
@@ -263,10 +265,12 @@ def _read(
 def _measured(of: str, model: "PreTrainedModel", vectors: _Vectors, wishes: Wishes, progress: Progress) -> Radius:
     from memlab.measures.hidden import describe_layer, layer_names
     from memlab.measures.spread import spread
+    from memlab.memory.approximate import is_installed
 
     states = vectors.states.to(model.device) if model.device.type == "cuda" else vectors.states
-    found = spread(states, wishes.seed, wishes.approximate, progress)
     n, width = states.shape
+    is_large = n > EXACT_UP_TO and states.device.type == "cpu" and is_installed()
+    found = spread(states, wishes.seed, is_large if wishes.approximate is None else wishes.approximate, progress)
     words = describe_layer(vectors.layer, layer_names(model))
     about = (of, vectors.layer, words, width, vectors.text, wishes.positions, vectors.context, n, vectors.n_places, wishes.seed)
     return Radius(*about, **vars(found))

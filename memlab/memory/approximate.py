@@ -4,6 +4,7 @@ The vectors are divided into lists around centres; a vector looks for its neares
 is found are exact, so that a miss can only make one too large.
 """
 
+import importlib.util
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,11 @@ def nearest_distances(patterns: Rows, share: float = 1.0, seed: int = 0, n_probe
     recall = float((squared[checked] <= exact * (1 + _SAME)).double().mean())
     found = Distances(share, rows.shape[1], np.sort(squared.sqrt().numpy()))
     return Approximation(found, n_lists, n_probed, recall, len(checked))
+
+
+def is_installed() -> bool:
+    """Whether faiss can be imported, without importing it."""
+    return importlib.util.find_spec("faiss") is not None
 
 
 def _index(faiss: Any, rows: np.ndarray, n_lists: int, n_probed: int, seed: int) -> Any:

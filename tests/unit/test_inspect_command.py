@@ -76,6 +76,17 @@ def test_the_course_over_training_is_a_plot_and_a_table(call):
     assert [moment["step"] for moment in course["moments"]] == [0, 4]
 
 
+@pytest.mark.slow
+def test_the_course_is_written_as_pictures(call, tmp_path):
+    png, svg = tmp_path / "course.png", tmp_path / "course.svg"
+    status, out, _ = call("windows", "--validation", 0, "--over-training", "--png", png, "--svg", svg)
+    assert status == 0
+    assert f"wrote {svg}" in out
+    assert png.read_bytes().startswith(b"\x89PNG")
+    drawn = svg.read_text()
+    assert all(words in drawn for words in ("this text", "held-out text", "nearest d²"))
+
+
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_tables_fit_the_terminal_and_no_text_does_any_harm(call, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -110,6 +121,7 @@ def test_seven_bits_are_enough(call, home, monkeypatch):
         ("windows --file nowhere.txt", "reading nowhere.txt failed"),
         ("windows abc --k 0", "k is 0; at least one"),
         ("windows abc --checkpoint 3", "has no checkpoint '3'"),
+        ("windows abc --png a.png", "--png and --svg draw the course over training; add --over-training"),
         ("windows abc --over-training --points 1", "--points is 1"),
         ("windoes abc", "no run 'windoes'; did you mean 'windows'?"),
     ],

@@ -13,10 +13,12 @@ from memlab.cli.app import app
 from memlab.data.document import Document
 from memlab.errors import ConfigError, DataError, UnknownName, UsageError
 from memlab.lab import distances
+from memlab.lab import radius as lab
 from memlab.lab.radius import Wishes, radius, text_of
 from memlab.lab.remembering import open_model
 from memlab.measures.chunks import chunk_states, cut_chunks
 from memlab.measures.places import Every, Last
+from memlab.memory import approximate
 from memlab.memory.radius import nearest_distances
 from memlab.models.outside import open_outside
 
@@ -201,6 +203,18 @@ def test_the_sentence_says_what_the_numbers_say(run, home):
     assert "does not tell them apart" in distances.reading(empty)
     few = dataclasses.replace(found, n_vectors=10)
     assert any("no more vectors than dimensions" in line for line in distances.notes(few))
+
+
+@pytest.mark.skipif(not approximate.is_installed(), reason="faiss is not installed")
+def test_beyond_a_limit_neighbours_are_looked_for_with_faiss_unless_asked_otherwise(run, home, monkeypatch):
+    assert radius("tiny", home, Wishes(vectors=20)).recall is None
+    monkeypatch.setattr(lab, "EXACT_UP_TO", 8)
+    found = radius("tiny", home, Wishes(vectors=19))
+    assert found.recall is not None
+    assert any("Approximate" in note for note in distances.notes(found))
+    assert radius("tiny", home, Wishes(vectors=18, approximate=False)).recall is None
+    monkeypatch.setattr(approximate, "is_installed", lambda: False)
+    assert radius("tiny", home, Wishes(vectors=17)).recall is None
 
 
 @pytest.mark.parametrize("width", [50, 110])
