@@ -1,6 +1,10 @@
 """The command `memlab`: runs the command line and turns memlab's own errors into one line and an exit status."""
 
+import os
 import sys
+
+# Before torch is imported: threads that wait by spinning take the cores from a trainer at work, and are slower themselves for it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +39,11 @@ def runs_of(home: Path) -> list[RunDir]:
             if not path.name.startswith("."):
                 found.append((RunDir(path).created(), path))
     return [RunDir(path) for _, path in sorted(found)]
+
+
+def other_runs_of(home: Path) -> list[RunDir]:
+    """The runs under the home that are cells of something else, and that no listing shows: of sweeps, and of the capacity experiment."""
+    return [RunDir(path.parent) for pattern in ("sweeps/*/*", "capacity/*") for path in sorted(home.glob(f"{pattern}/config.json"))]
 
 
 def find_run(home: Path, word: str) -> RunDir:
@@ -78,8 +84,11 @@ def is_plain_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def new_run_path(home: Path, base: str, name: str | None) -> Path:
-    """Where a new run goes: under its given name, which must be free, else under `base`, made a plain name, with the next free number."""
+def new_run_path(home: Path, base: str, name: str | None, taken: Collection[Path] = ()) -> Path:
+    """Where a new run goes: under its given name, which must be free, else under `base`, made a plain name, with the next free number.
+
+    Paths that are `taken` are not free either: of runs that are yet to be made.
+    """
     folder = home / "runs"
     if name is not None:
         if not is_plain_name(name) or name == "last":
@@ -89,9 +98,9 @@ def new_run_path(home: Path, base: str, name: str | None) -> Path:
         return folder / name
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", base)[:90].strip("._-") or "run"
     number = 1
-    while (folder / f"{base}-{number}").exists():
+    while (path := folder / f"{base}-{number}").exists() or path in taken:
         number += 1
-    return folder / f"{base}-{number}"
+    return path
 
 
 def spool(home: Path, stream: BinaryIO) -> Path:

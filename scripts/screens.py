@@ -1,7 +1,7 @@
 """Pictures of the lab's screens for the README: python scripts/screens.py HOME docs/pictures [--theme dark]
 
-HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over; ATTRACTOR and LANDSCAPE ask the run named by
---ask, or the newest. Nothing is changed there but that its patterns are stored.
+HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over; ATTRACTOR, LANDSCAPE and TOKENS ask the run
+named by --ask, or the newest. Nothing is changed there but that its patterns and its ranking are stored.
 """
 
 import argparse
@@ -68,6 +68,11 @@ async def take(home: Path, folder: Path, theme: str, size: tuple[int, int], ask:
             await until(pilot, lambda: "fixed points" in shown(app) or "☆" in shown(app) or "◉" in shown(app))
             await pilot.pause(3)
             save(app, folder / "landscape.svg")
+            app.open("tokens", Path(path), Question("training", number=17))
+            await until(pilot, lambda: "word for word" in shown(app) and "Reference:" in shown(app))
+            await pilot.press(*["right"] * 30)
+            await pilot.pause(1)
+            save(app, folder / "tokens.svg")
 
 
 def main() -> None:

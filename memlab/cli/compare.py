@@ -1,15 +1,18 @@
 """compare: several runs in one picture and one table."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from memlab.cli.memorized import estimate_words
 from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
+from memlab.cli.several import find_run_beside_presets, is_preset, train_to_the_end
 from memlab.cli.terminal import draw, look, say, say_json
-from memlab.errors import UsageError
+from memlab.cli.train import resolve
+from memlab.errors import UnknownName, UsageError
 from memlab.home import find_run
+from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
     from memlab.lab.compare import Table
@@ -17,14 +20,19 @@ if TYPE_CHECKING:
 
 _TALLEST = 24
 _AXES = ("steps", "tokens", "seconds")
-_SHARES = ("fraction", "training tokens, p > 0.9", "held-out tokens, p > 0.9")
 
 
 def compare(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Names, paths, or unique prefixes.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Names, paths, or unique prefixes; with --train presets too.")],
     x: Annotated[str, typer.Option("--x", help="The x axis: steps, tokens or seconds.")] = "steps",
     log: Annotated[bool, typer.Option("--log", help="Logarithmic loss.")] = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train each preset that no run has been made of yet; go on with a stopped one.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="With --train: change a setting of the presets.")
+    ] = None,
     measures: Annotated[str, typer.Option(help="Measures of the last checkpoints: none, all, or names with commas between them.")] = "none",
     png: Png = None,
     svg: Svg = None,
@@ -34,11 +42,14 @@ def compare(
     from memlab import registry
     from memlab.cli.progress import reporting
     from memlab.lab import compare as lab
+    from memlab.render.estimate import compared_words
 
     if x not in _AXES:
         raise UsageError(f"--x is '{x}'; it must be one of {', '.join(_AXES)}")
     names = [] if measures == "none" else registry.chosen("measure", measures)
-    views = lab.views_of([find_run(context.obj, run) for run in runs])
+    if settings and not train:
+        raise UsageError("--set changes presets that are trained: add --train")
+    views = lab.views_of(_trained(context.obj, runs, settings) if train else [_found(context.obj, run) for run in runs])
     facts, differ = lab.facts_of(views), lab.differences(views)
     measured: Table = {}
     if names:
@@ -46,14 +57,39 @@ def compare(
             measured = lab.measures_of(views, context.obj, names, progress)
     if json:
         say_json({"runs": [view.run.name for view in views], "facts": facts, "measures": measured, "differences": differ})
-        return
-    draw(_picture(views, x, log))
-    say("")
-    draw(_table(views, {name: [_words(name, value) for value in values] for name, values in {**facts, **measured}.items()}))
-    if differ:
-        say("\nSettings that differ")
-        draw(_table(views, {name: ["" if value is None else str(value) for value in values] for name, values in differ.items()}))
-    write_pictures(lambda kind: _file(views, x, log, kind), png, svg)
+    else:
+        draw(_picture(views, x, log))
+        say("")
+        draw(_table(views, {name: [compared_words(name, value) for value in values] for name, values in {**facts, **measured}.items()}))
+        if differ:
+            say("\nSettings that differ")
+            draw(_table(views, {name: ["" if value is None else str(value) for value in values] for name, values in differ.items()}))
+    write_pictures(lambda kind: _file(views, x, log, kind), png, svg, quiet=json)
+
+
+def _found(home: Path, word: str) -> RunDir:
+    """A run that is there. Raises UnknownName; of a preset that nobody has trained it is said how to."""
+    try:
+        return find_run(home, word)
+    except UnknownName:
+        if is_preset(home, word):
+            raise UnknownName(f"no run '{word}', but a preset: --train trains it") from None
+        raise
+
+
+def _trained(home: Path, words: list[str], settings: list[str] | None) -> list[RunDir]:
+    """The run of each word, of presets with these settings, brought to its end; runs that are named stay as they are."""
+    from memlab.lab import compare as lab
+    from memlab.lab.jobs import Asked, jobs_of
+
+    asked = {
+        word: Asked(Path(word.removesuffix(".toml")).name, *resolve(home, word, settings, {})) for word in words if is_preset(home, word)
+    }
+    jobs = dict(zip(asked, jobs_of(home, list(asked.values())), strict=True))
+    runs = [jobs[word].run if word in jobs else find_run_beside_presets(home, word) for word in words]
+    lab.require_several(runs)
+    train_to_the_end(home, list(jobs.values()))
+    return runs
 
 
 def _picture(views: "list[RunView]", x: Any, log: bool) -> str:
@@ -84,25 +120,7 @@ def _file(views: "list[RunView]", x: Any, log: bool, kind: Literal["png", "svg"]
 
 
 def _table(views: "list[RunView]", words: dict[str, list[str]]) -> str:
-    """A line a figure, a column a run."""
-    from memlab.render.tables import Column, table
+    from memlab.render.tables import side_by_side
 
     now = look()
-    columns = [Column("name", " ", importance=99, shortest=10)]
-    columns += [Column(f"run {number}", view.run.name, importance=90 - number, shortest=8) for number, view in enumerate(views)]
-    rows = [{"name": name, **{f"run {number}": value for number, value in enumerate(values)}} for name, values in words.items()]
-    return table(rows, columns, now.width, color=now.color, ascii=now.ascii)
-
-
-def _words(name: str, value: Any) -> str:
-    from memlab.render.scale import count, decimal, percent
-
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return estimate_words(value, value["unit"])
-    if name in _SHARES:
-        return percent(value)
-    if name == "N/D²":
-        return f"{value:.2e}"
-    return count(value) if isinstance(value, int) else decimal(value) if isinstance(value, float) else str(value)
+    return side_by_side([view.run.name for view in views], words, now.width, color=now.color, ascii=now.ascii)

@@ -42,7 +42,11 @@ def memorized(
     from memlab.cli.progress import reporting
     from memlab.lab import memorized as lab
 
-    found, n, names = find_run(context.obj, run), _count(passages), [] if measures == "none" else registry.chosen("measure", measures)
+    found, n, names = (
+        find_run(context.obj, run),
+        count_of_passages(passages),
+        [] if measures == "none" else registry.chosen("measure", measures),
+    )
     if top < 0:
         raise UsageError(f"--top is {top}; it must be at least 0")
     if export and export.suffix not in (".jsonl", ".parquet"):
@@ -94,6 +98,7 @@ def _table(some: "list[Memorised]") -> str:
 
 def _figures(figures: dict[str, list[dict[str, Any]]]) -> str:
     """A line a figure, training beside held-out."""
+    from memlab.render.estimate import estimate_words
     from memlab.render.tables import Column, table
 
     rows: dict[str, dict[str, Any]] = {}
@@ -108,24 +113,6 @@ def _figures(figures: dict[str, list[dict[str, Any]]]) -> str:
     ]
     now = look()
     return table(list(rows.values()), columns, now.width, color=now.color, ascii=now.ascii)
-
-
-def estimate_words(estimate: dict[str, Any], unit: str) -> str:
-    """The value, and the ends of its 95 % interval."""
-    value, low, high = (estimate[key] for key in ("value", "low", "high"))
-    if unit == "share":
-        return f"{value:.1%} ({low:.1%} to {high:.1%})"
-    if unit == "bits":
-        return f"{_bits_words(value)} bits ({_bits_words(low)} to {_bits_words(high)})"
-    after = "" if unit == "AUC" else f" {unit}"
-    return f"{value:.2f}{after} ({low:.2f} to {high:.2f})"
-
-
-def _bits_words(bits: float) -> str:
-    from memlab.render.scale import decimal
-
-    size = abs(bits)
-    return f"{bits:.2f}" if 0.1 <= size < 100 or bits == 0 else f"{bits:,.0f}" if size >= 100 else decimal(bits, 2)
 
 
 def _bits(ranked: "Examined") -> list[str]:
@@ -157,6 +144,7 @@ def _losses(against: "Against") -> list[str]:
 
 def _capacity(ranked: "Examined", per_parameter: dict[str, dict[str, Any]]) -> list[str]:
     """The bits per parameter, without what held-out text comes to, beside the capacity as published."""
+    from memlab.render.estimate import bits_words
     from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, capacity_bits
 
     if "training" not in per_parameter:
@@ -170,27 +158,30 @@ def _capacity(ranked: "Examined", per_parameter: dict[str, dict[str, Any]]) -> l
     held, words = _beyond_control(per_parameter)
     full = capacity_bits(ranked.n_params_total, published)
     return [
-        f"In all: {sample}. {words} Memorised: {_bits_words(held)} bits for each of all {ranked.n_params_total:,} parameters, "
+        f"In all: {sample}. {words} Memorised: {bits_words(held)} bits for each of all {ranked.n_params_total:,} parameters, "
         f"{held / published:.1%} of the {published} that such models were seen to hold{precision} as published "
-        f"(Morris et al. 2025; {_bits_words(full)} bits in all)."
+        f"(Morris et al. 2025; {bits_words(full)} bits in all)."
     ]
 
 
 def _beyond_control(per_parameter: dict[str, dict[str, Any]]) -> tuple[float, str]:
     """The bits per parameter beyond those of held-out text, and what that text says of the reference."""
+    from memlab.render.estimate import bits_words
+
     training, control = per_parameter["training"], per_parameter.get("validation")
     if control is None:
         return training["value"], "There is no held-out text to compare with."
     beyond = max(0.0, training["value"] - control["value"])
     if control["value"] <= _SMALL * training["value"]:
         return beyond, "Held-out text comes to almost nothing, as it should."
-    words = f"As much held-out text comes to {_bits_words(control['value'])} bits per parameter, by chance and by what the reference lacks"
+    words = f"As much held-out text comes to {bits_words(control['value'])} bits per parameter, by chance and by what the reference lacks"
     if control["high"] < training["low"]:
         return beyond, f"{words}: only what training text has beyond that is memorised."
     return beyond, f"{words}; training text is not told apart from it."
 
 
-def _count(words: str) -> int | None:
+def count_of_passages(words: str) -> int | None:
+    """How many `--passages` are; None for all. Raises UsageError."""
     if words == "all":
         return None
     if not words.isdecimal() or int(words) < 2:

@@ -9,7 +9,7 @@ import typer
 from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
 from memlab.files import explained, lock
-from memlab.home import find_run, runs_of
+from memlab.home import find_run, other_runs_of, runs_of
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -97,7 +97,7 @@ def prune(context: typer.Context, yes: Yes = False) -> None:
 def _spare(home: Path) -> list[Path]:
     """What nothing needs. Raises UsageError while a run builds its corpus, RunError where a run does not say which one it uses."""
     used, waiting = set(), ""
-    for run in runs_of(home):
+    for run in (*runs_of(home), *other_runs_of(home)):
         data = run.provenance().get("data")
         if data:
             used.add(data.get("corpus"))

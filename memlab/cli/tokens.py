@@ -57,7 +57,7 @@ def tokens(
 
 def show(found: dict[str, Any], rows: int = _ROWS) -> None:
     """A passage as text."""
-    from memlab.render import strip
+    from memlab.render import strip, stripwords
 
     now = look()
     width = min(now.width, _WIDEST)
@@ -68,44 +68,15 @@ def show(found: dict[str, Any], rows: int = _ROWS) -> None:
     draw(strip.classes(found, width, **drawn))
     draw("")
     if found["continuation"]:
-        _say(_continued(found["continuation"]), width)
+        _say(stripwords.continued(found), width)
         draw(strip.continuation(found, width, **drawn) + "\n")
     if rows:
         draw(strip.tokens(found, width, rows, **drawn))
         left_out = sum(bool(token["name"]) for token in found["tokens"]) - rows
         draw("" if left_out <= 0 else f"{left_out:,} more: --rows {left_out + rows}\n")
-    for words in (*_reference(found), _excerpts(found, width >= strip.ROOMY), *found["notes"]):
+    for words in (*stripwords.reference(found), stripwords.excerpts(found, width >= strip.ROOMY), *found["notes"]):
         _say(words, width)
 
 
 def _say(words: str, width: int) -> None:
     say(textwrap.fill(words, max(20, width)))
-
-
-def _continued(one: dict[str, Any]) -> str:
-    n, n_same, first = len(one["same"]), sum(one["same"]), one["first_difference"]
-    words = f"Continued greedily from its first {one['prompt']} tokens: {n_same} of {n} as in the text"
-    return words + ("." if first is None else f"; the first difference is token {one['prompt'] + first}.")
-
-
-def _reference(found: dict[str, Any]) -> list[str]:
-    """What the passage was compared with, and how good that is."""
-    from memlab.render.scale import decimal
-
-    one = found["reference"]
-    held_out = "unknown" if one["held_out_nats"] is None else decimal(one["held_out_nats"])
-    bits = one["reference_passage_bits"]
-    its_bits = "and cannot occur under the reference" if bits is None else f"and {decimal(bits)} with the reference"
-    return [
-        f"Reference: {one['words']}.",
-        f"On {one['n_tokens']:,} tokens of held-out text the reference loses {held_out} nats per token, the model "
-        f"{decimal(one['model_held_out_nats'])}. This passage takes {decimal(one['passage_bits'])} bits with the model {its_bits}.",
-    ]
-
-
-def _excerpts(found: dict[str, Any], with_intervals: bool) -> str:
-    """Where the shares come from that the passage's are compared with."""
-    n, left_out = found["n_excerpts"], found["n_left_out"]
-    words = f"Shares in training and held-out text: the mean of {n['training']} and {n['validation']} excerpts (seed {found['seed']})"
-    words += ", in brackets its 95 % interval by resampling them." if with_intervals else "."
-    return words + (f" {left_out:,} held-out ones were left out: they stand in the training text too." if left_out else "")

@@ -238,7 +238,7 @@ def _experiment(grid: Grid, size: Size, documents: int, seed: int) -> config.Exp
         data=config.Data(
             source="uniform", source_options={**options, "validation_documents": HELD_OUT}, tokenizer="word", rows="documents"
         ),
-        model=config.Model(context=grid.length + 1, options={"n_layer": layers, "n_embd": width, "n_head": _heads(width)}),
+        model=config.Model(context=grid.length + 1, options={"n_layer": layers, "n_embd": width, "n_head": heads(width)}),
         train=config.Train(
             steps=grid.steps,
             batch=min(grid.batch, documents),
@@ -257,7 +257,7 @@ def _experiment(grid: Grid, size: Size, documents: int, seed: int) -> config.Exp
     )
 
 
-def _heads(width: int) -> int:
+def heads(width: int) -> int:
     """Heads of width 8 or more that divide the width."""
     return next(heads for heads in range(max(1, width // 8), 0, -1) if width % heads == 0)
 

@@ -18,13 +18,18 @@ Table = dict[str, list[Any]]  # by what it is, one value a run; None where a run
 
 
 def views_of(runs: Sequence[RunDir]) -> list[RunView]:
-    """Raises UsageError for fewer than two runs or the same one twice, RunError for one that cannot be read."""
+    """Raises what `require_several` raises, RunError for a run that cannot be read."""
+    require_several(runs)
+    return [open_view(run) for run in runs]
+
+
+def require_several(runs: Sequence[RunDir]) -> None:
+    """Raise UsageError for fewer than two runs or the same one twice; they need not be there yet."""
     if len(runs) < 2:
         raise UsageError(f"one run cannot be compared; name another beside '{runs[0].name}'" if runs else "name the runs to compare")
     twice = {run.path.resolve() for run in runs if sum(run.path.resolve() == other.path.resolve() for other in runs) > 1}
     if twice:
         raise UsageError(f"{min(map(str, twice))} is named twice; name each run once")
-    return [open_view(run) for run in runs]
 
 
 def series_of(views: Sequence[RunView], axis: Axis, ascii: bool = False) -> list[Series]:  # noqa: A002
@@ -91,10 +96,11 @@ def measures_of(views: Sequence[RunView], home: Path, names: Sequence[str], prog
 
 
 def differences(views: Sequence[RunView]) -> Table:
-    """The settings that are not the same in all runs, by name, as they stand."""
+    """The settings that are not the same in all runs, by name, as they stand; and their corpora where their text differs all the same."""
     flat = [_flat(config.to_dict(view.run.experiment())) for view in views]
     names = sorted({name for table in flat for name in table})
     found = {name: [table.get(name) for table in flat] for name in names}
+    found["corpus"] = [view.provenance.get("data", {}).get("corpus") for view in views]
     return {name: values for name, values in found.items() if len(set(map(repr, values))) > 1}
 
 

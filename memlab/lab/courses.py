@@ -1,16 +1,18 @@
-"""The course of one run, with others drawn over it: the picture of any stretch, and the figures at any point."""
+"""The course of one run with others drawn over it, or of several: the picture of any stretch, and the figures at any point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from memlab.lab import screen
+from memlab.lab.compare import floors_of
+from memlab.lab.figures import Figure, figures
 from memlab.lab.summary import loss_words
 from memlab.lab.view import AXES, Axis, RunView
 from memlab.render import curves, look
 from memlab.render.safe import safe
 from memlab.render.scale import count, decimal, duration, percent, short
-from memlab.render.series import Marker, Series
+from memlab.render.series import Floor, Marker, Series
 from memlab.rundir.events import Row
 
 Range = tuple[float, float]
@@ -20,7 +22,10 @@ _SHORTEST = 1e-4  # of the whole course; less cannot be zoomed into
 
 @dataclass(frozen=True)
 class Wish:
-    """What part of a course is looked at, and how it is drawn. x and cursor are in units of the axis."""
+    """What part of a course is looked at, and how it is drawn. x and cursor are in units of the axis.
+
+    `figure` is the name of what the run measured of itself that is drawn in place of the losses.
+    """
 
     axis: Axis = "steps"
     log: bool = False
@@ -28,6 +33,7 @@ class Wish:
     checkpoints: bool = False
     x: Range | None = None
     cursor: float | None = None
+    figure: str = ""
     color: bool = True
     ascii: bool = False
 
@@ -43,41 +49,92 @@ class Over:
 
 def draw(view: RunView, over: Sequence[Over], wish: Wish, width: int, height: int) -> curves.Plot:
     """The curves of the run and of those over it, the floors and events of the run, and the cursor."""
-    cursor = [] if wish.cursor is None else [Marker(wish.cursor, "cursor")]
-    own = view.series(wish.axis)
+    own = _series(view, wish)
     if over:
         own = [replace(series, name=f"{safe(view.run.name)} {series.name}") for series in own]
+    series = [*own, *(series for one in over for series in _series_over(one, wish))]
+    markers = view.markers(wish.axis, wish.checkpoints)
+    return _picture(series, view.floors(), markers, whole(view, over, wish.axis), _figure(view, wish), wish, width, height)
+
+
+def draw_together(runs: Sequence[Over], wish: Wish, width: int, height: int) -> curves.Plot:
+    """The curves of several runs, each in its colour, the floors of all of them, and the cursor."""
+    series = [series for one in runs for series in _series_over(one, wish)]
+    views = [one.view for one in runs]
+    known = next((figure for view in views if (figure := _figure(view, wish))), None)
+    return _picture(series, floors_of(views), [], whole_of(views, wish.axis), known, wish, width, height)
+
+
+def _picture(
+    series: Sequence[Series],
+    floors: Sequence[Floor],
+    markers: Sequence[Marker],
+    everything: Range | None,
+    figure: Figure | None,
+    wish: Wish,
+    width: int,
+    height: int,
+) -> curves.Plot:
+    """Losses with their floors; or a figure, a share of 1 on the whole scale, an AUC beside the one that tells nothing."""
+    cursor = [] if wish.cursor is None else [Marker(wish.cursor, "cursor")]
+    how: dict[str, Any] = {"log_y": wish.log, "smoothing": wish.smoothing}
+    if wish.figure:
+        unit = figure.unit if figure else ""
+        floors = [Floor("chance", 0.5)] if unit == "AUC" else []
+        how = {"y_label": f"{wish.figure} ({unit})" if unit else wish.figure, "y_range": (0.0, 1.0) if unit == "share" else None}
     return curves.draw(
-        [*own, *(series for one in over for series in _series_over(one, wish))],
-        view.floors(),
-        [*cursor, *view.markers(wish.axis, wish.checkpoints)],
+        series,
+        floors,
+        [*cursor, *markers],
         width=width,
         height=height,
         x_label=wish.axis,
-        log_y=wish.log,
-        smoothing=wish.smoothing,
         color=wish.color,
         ascii=wish.ascii,
-        x_range=wish.x or whole(view, over, wish.axis),
+        x_range=wish.x or everything,
+        **how,
     )
 
 
+def _figure(view: RunView, wish: Wish) -> Figure | None:
+    return next((figure for figure in figures(view) if figure.name == wish.figure), None) if wish.figure else None
+
+
+def _series(view: RunView, wish: Wish) -> list[Series]:
+    """Both losses, or what was measured of both parts; as much as there is of it."""
+    if not wish.figure:
+        return view.series(wish.axis)
+    figure = _figure(view, wish)
+    return figure.series(wish.axis) if figure else []
+
+
 def _series_over(one: Over, wish: Wish) -> list[Series]:
-    """Both losses in the colour of the run, named once: by its validation loss, which has the glyph."""
+    """Training and held-out in the colour of the run, named once: by the loss of held-out text, or the figure of training text."""
     chosen = look.overlay(one.number, wish.ascii)
-    training, validation = one.view.series(wish.axis)
+    marked = 0 if wish.figure else 1
     name = safe(one.name)
     return [
-        replace(training, name=f"{name} training", color=chosen.color, glyph=" ", behind=True),
-        replace(validation, name=name, color=chosen.color, glyph=chosen.glyph, behind=True),
+        replace(
+            series,
+            name=name if number == marked else f"{name} {series.name}",
+            color=chosen.color,
+            glyph=chosen.glyph if number == marked else " ",
+            behind=True,
+        )
+        for number, series in enumerate(_series(one.view, wish))
     ]
 
 
 def whole(view: RunView, over: Sequence[Over], axis: Axis) -> Range | None:
     """From 0 to the end of the longest course; while the run goes on somewhat farther, so that the picture seldom moves."""
-    ends = [row[AXES[axis]] for one in (view, *(one.view for one in over)) for row in (*one.training[-1:], *one.evaluations[-1:])]
     pinned = screen.x_range(view, axis)
-    end = max([*ends, pinned[1] if pinned else 0])
+    return whole_of([view, *(one.view for one in over)], axis, pinned[1] if pinned else 0.0)
+
+
+def whole_of(views: Sequence[RunView], axis: Axis, at_least: float = 0.0) -> Range | None:
+    """From 0 to the end of the longest course; None where there is none yet."""
+    ends = [row[AXES[axis]] for one in views for row in (*one.training[-1:], *one.evaluations[-1:])]
+    end = max([*ends, at_least])
     return (0.0, float(end)) if end > 0 else None
 
 
@@ -116,10 +173,15 @@ def at(view: RunView, over: Sequence[Over], axis: Axis, x: float) -> list[tuple[
     if evaluation:
         away = "" if evaluation["step"] == found["step"] else f"  at {count(evaluation['step'])}"
         rows.append(("validation", loss_words(evaluation["validation_loss"]) + away))
-    for one in over:
-        other = _nearest(one.view.evaluations, key, x)
-        rows += [(one.name, loss_words(other["validation_loss"]))] if other else []
-    return rows
+    if measured := _nearest(view.measured, key, x):
+        rows += [(figure.short, figure.words(measured)) for figure in figures(view)]
+    return rows + [(one.name, words) for one, words in zip(over, validation_at(over, axis, x), strict=True) if words]
+
+
+def validation_at(runs: Sequence[Over], axis: Axis, x: float) -> list[str]:
+    """The validation loss of each run nearest to a point of the axis; nothing for one that was not evaluated yet."""
+    found = [_nearest(one.view.evaluations, AXES[axis], x) for one in runs]
+    return [loss_words(row["validation_loss"]) if row else "" for row in found]
 
 
 def _nearest(rows: Sequence[Row], key: str, x: float) -> Row | None:
@@ -127,8 +189,8 @@ def _nearest(rows: Sequence[Row], key: str, x: float) -> Row | None:
 
 
 def numbers(view: RunView) -> list[list[tuple[str, str]]]:
-    """How the run stands, in groups of names and values: progress, losses, what it knows for sure, what it is."""
-    return [group for group in (_progress(view), _losses(view), _confident(view), _made_of(view)) if group]
+    """How the run stands, in groups of names and values: progress, losses, what it knows for sure, what was measured, what it is."""
+    return [group for group in (_progress(view), _losses(view), _confident(view), _measured(view), _made_of(view)) if group]
 
 
 def _progress(view: RunView) -> list[tuple[str, str]]:
@@ -171,6 +233,14 @@ def _confident(view: RunView) -> list[tuple[str, str]]:
     return [("p > 0.9", percent(last["train_confident"])), ("control", percent(last["validation_confident"]))]
 
 
+def _measured(view: RunView) -> list[tuple[str, str]]:
+    """The last figures that the run measured of itself, of training text beside held-out text."""
+    if not view.measured:
+        return []
+    last = view.measured[-1]
+    return [("measured", f"at step {count(last['step'])}"), *((one.short, one.words(last)) for one in figures(view))]
+
+
 def _made_of(view: RunView) -> list[tuple[str, str]]:
     if not view.has_facts:
         return []
@@ -181,9 +251,10 @@ def _made_of(view: RunView) -> list[tuple[str, str]]:
 def facts_of_wish(wish: Wish) -> list[str]:
     """What differs from a plain picture, in words."""
     parts: list[Any] = [wish.axis]
-    if wish.log:
-        parts.append("log")
-    parts.append(f"smoothing {wish.smoothing:g}" if wish.smoothing else "raw")
+    if wish.figure:
+        parts.append(wish.figure)
+    else:
+        parts += [*(["log"] if wish.log else []), f"smoothing {wish.smoothing:g}" if wish.smoothing else "raw"]
     if wish.x:
         parts.append("zoomed")
     return parts

@@ -104,7 +104,7 @@ def converted(amount: str, budget: str, other: str, rates: Mapping[str, float]) 
     `rates`: how much of each kind one step takes, as far as it is known; see `expectation.Prospect`.
     """
     try:
-        steps = _number(budget, amount, "", whole=False) / rates[budget]
+        steps = parse_amount(budget, amount, "", whole=False) / rates[budget]
         found = steps * rates[other]
     except (ConfigError, KeyError, ZeroDivisionError):
         found = 0.0
@@ -249,7 +249,7 @@ def _amount(form: Form, preset: config.Experiment) -> dict[str, Any]:
     """`1 %`, `0.01`, `all`, or so many tokens: `8,192 tokens`, `10k tokens`."""
     word, tokens, rest = form.amount.strip().partition("token")
     if tokens and rest in ("", "s"):
-        n_tokens = _number("data.tokens", word, "8192 tokens or 10k tokens", whole=True)
+        n_tokens = parse_amount("data.tokens", word, "8192 tokens or 10k tokens", whole=True)
         if n_tokens < 1:
             raise ConfigError(f"data.tokens is {n_tokens}; it must be at least 1")
         return {} if n_tokens == preset.data.tokens else {"data.tokens": n_tokens}
@@ -274,12 +274,12 @@ def _size(form: Form, preset: config.Experiment) -> dict[str, Any]:
 
 def _budget(form: Form, preset: config.Experiment) -> dict[str, Any]:
     name = f"train.{form.budget}"
-    amount = _number(name, form.budget_amount, "1000 or 10k", whole=form.budget == "steps")
+    amount = parse_amount(name, form.budget_amount, "1000 or 10k", whole=form.budget == "steps")
     return {} if amount == getattr(preset.train, form.budget) else {name: amount}
 
 
 def _seed(form: Form, preset: config.Experiment) -> dict[str, Any]:
-    seed = _number("train.seed", form.seed, "0", whole=True)
+    seed = parse_amount("train.seed", form.seed, "0", whole=True)
     return {} if seed == preset.train.seed else {"train.seed": seed}
 
 
@@ -328,7 +328,7 @@ def _check_name(form: Form, home: Path, problems: dict[str, str]) -> None:
             problems["name"] = str(error)
 
 
-def _number(name: str, text: str, example: str, whole: bool) -> int | float:
+def parse_amount(name: str, text: str, example: str, whole: bool) -> int | float:
     """`1000`, `10k`, `1.5M`, `2e6`, `8,192`."""
     match = _NUMBER.fullmatch(text.strip())
     if not match:

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,21 @@ from memlab.home import kept_beside
 from memlab.rundir import RunDir
 
 _FORMAT = 1  # of the file around what was measured
+_may_measure = ContextVar("may_measure", default=True)
+
+
+class NotKeptError(RunError):
+    """Raised within `only_kept` for what was not measured before."""
+
+
+@contextlib.contextmanager
+def only_kept() -> Iterator[None]:
+    """Within it nothing is measured: `kept` finds what is there, or raises NotKeptError."""
+    token = _may_measure.set(False)
+    try:
+        yield
+    finally:
+        _may_measure.reset(token)
 
 
 def kept(
@@ -37,6 +53,8 @@ def kept(
             found = read_json(path)
             if found["depends_on"] == wanted:
                 return read(found["measured"])
+    if not _may_measure.get():
+        raise NotKeptError(f"run '{run.name}' has no '{name}' measured at step {step:,}")
     measured = _as_json(make())
     path = _paths(run, home, name, step)[0]
     with explained(path.parent, "making"):

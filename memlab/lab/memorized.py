@@ -37,8 +37,9 @@ class Memorised:
 
     `score` is the share of its continuation's tokens that greedy decoding from the prompt gives at their place (1: extracted word for
     word), `exact` the share of all its tokens that the model holds most likely after their true prefix, `loss` that of the continuation in
-    nats per token. `times` is how often the continuation (of document rows: the document) stands in the training text. `bits` is what the
-    model knows of the passage beyond its reference, in bits; None where there is no reference, or where it holds the passage impossible.
+    nats per token. Of the `n_tokens` of the continuation the first `n_matched` are given without a mistake. `times` is how often the
+    continuation (of document rows: the document) stands in the training text. `bits` is what the model knows of the passage beyond its
+    reference, in bits; None where there is no reference, or where it holds the passage impossible.
     """
 
     part: str
@@ -49,6 +50,8 @@ class Memorised:
     exact: float
     loss: float
     bits: float | None
+    n_tokens: int
+    n_matched: int
     prompt: str
     continuation: str
     continued: str
@@ -102,13 +105,13 @@ def examine(
     seed: int = SEED,
     device: str = "auto",
     progress: Progress = quiet,
-    reference: str = AUTO,
+    reference: str | None = AUTO,
 ) -> Examined:
     """At most n passages of each part (all for None) by their score, then by the loss of their continuation; and some measures, or all.
 
-    reference: as `reference_of` takes it; where auto finds none, nothing is said in bits. Figures are kept in the run directory. Raises
-    RunError where there is no checkpoint yet, DataError where the run's corpus is not in this home, UnknownName for a measure that does
-    not exist, and what `reference_of` raises for a reference that is asked for by name.
+    reference: as `reference_of` takes it; where auto finds none, and for None, nothing is said in bits. Figures are kept in the run
+    directory. Raises RunError where there is no checkpoint yet, DataError where the run's corpus is not in this home, UnknownName for a
+    measure that does not exist, and what `reference_of` raises for a reference that is asked for by name.
     """
     memory = open_model(run, home, checkpoint, device, progress)
     other, why_not = _reference(memory, home, reference, device, progress)
@@ -156,8 +159,10 @@ def export(found: Examined, path: Path) -> None:
             raise UsageError(f"--export is '{path}'; its name must end in .jsonl or .parquet")
 
 
-def _reference(memory: RunMemory, home: Path, choice: str, device: str, progress: Progress) -> "tuple[Reference | None, str]":
+def _reference(memory: RunMemory, home: Path, choice: str | None, device: str, progress: Progress) -> "tuple[Reference | None, str]":
     """The reference, or why there is none."""
+    if choice is None:
+        return None, "no reference was asked for"
     try:
         return reference_of(memory, home, choice, device, progress), ""
     except DataError as error:
@@ -245,7 +250,9 @@ def _passages(memory: RunMemory, material: "Material", part: "Part") -> Iterator
         texts = _texts(memory, some.prompts[number], some.continuations[number], continued[number])
         figures = int(some.times[number]), float(scores[number]), float(exact[number]), float(-np.nanmean(logs[number]))
         known = bits[number] if bits and bits[number] == bits[number] else None  # NaN is not equal to itself
-        yield Memorised(part, int(some.rows[number]), name, *figures, known, *texts)
+        same = continued[number] == some.continuations[number]
+        n_matched = int(np.logical_and.accumulate(same).sum())
+        yield Memorised(part, int(some.rows[number]), name, *figures, known, len(same), n_matched, *texts)
 
 
 def _texts(memory: RunMemory, prompt: Any, true: Any, found: Any) -> tuple[str, str, str]:

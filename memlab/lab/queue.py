@@ -17,10 +17,11 @@ _STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """A run, made from this experiment where it does not exist yet."""
+    """A run, made from this experiment where it does not exist yet; `toml` is the preset as given, to be kept beside it."""
 
     run: RunDir
     experiment: config.Experiment
+    toml: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -31,22 +32,24 @@ def train_all(home: Path, jobs: Sequence[Job], at_once: int = 1, progress: Progr
     """Bring every run to its end, in this order, `at_once` of them at a time. `progress` hears of it several times a second.
 
     Stopped, by `progress` raising or by Ctrl-C, it has the trainers save and leave; asked for again it goes on with them. A run that
-    another command trains is waited for. Raises UsageError for at_once below 1, RunError for a run that fails.
+    another command trains is waited for, and left to it. Raises UsageError for at_once below 1, RunError for a run that fails.
     """
     if at_once < 1:
         raise UsageError(f"--jobs is {at_once}; it must be at least 1")
     waiting = [job for job in jobs if not job.is_done]
     running: list[Job] = []
+    mine: set[Path] = set()
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                _begin(home, waiting[0])
+                if _begin(home, waiting[0]):
+                    mine.add(waiting[0].run.path)
                 running.append(waiting.pop(0))
             running = list(_still_running(running))
             progress(f"training {len(jobs)} models", *_reached(jobs, waiting, running))
             time.sleep(_POLL_SECONDS)
     except BaseException:
-        _stop([job.run for job in running])
+        _stop([job.run for job in running if job.run.path in mine])
         raise
 
 
@@ -57,17 +60,20 @@ def cores() -> int:
     return min(8, psutil.cpu_count(logical=False) or 1)
 
 
-def _begin(home: Path, job: Job) -> None:
-    """Start a run, or go on with it."""
+def _begin(home: Path, job: Job) -> bool:
+    """Start a run, or go on with it; False where somebody trains it already."""
     from memlab.data.corpus import open_corpus
     from memlab.training import launch
 
     if not job.run.config_path.exists():
         open_corpus(home, job.experiment.data)  # here: two trainers would build the same one at once
-        launch.start(job.run.path, home, "", job.experiment)
+        launch.start(job.run.path, home, job.toml, job.experiment)
     elif not job.run.is_active():
         device = job.experiment.train.device
         launch.resume(job.run, home, {} if device == job.run.experiment().train.device else {"train.device": device})
+    else:
+        return False
+    return True
 
 
 def _still_running(jobs: Sequence[Job]) -> Iterator[Job]:

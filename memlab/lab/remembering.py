@@ -209,6 +209,11 @@ def open_model(run: RunDir, home: Path, checkpoint: str = "last", device: str = 
     return RunMemory(run, step, model.to(choose_device(device)), tokenizer, data, experiment.model.context)
 
 
+def has_patterns(memory: RunMemory, home: Path) -> bool:
+    """Whether patterns of this very checkpoint are stored."""
+    return _found(memory, home) is not None
+
+
 def kept_memory(run: RunDir, home: Path, kept: "Kept", checkpoint: str = "last", progress: Progress = quiet) -> RunMemory:
     """`open_memory` for a process that answers many requests: anew only for another checkpoint, or where patterns were stored anew."""
     step = choose_checkpoint(run, checkpoint)

@@ -171,6 +171,32 @@ class Server:
             self._send({"id": number, "found": found})
         return {}
 
+    def _tokens(self, number: int, run: str, question: dict[str, Any] | None, checkpoint: str, ranked: bool) -> dict[str, Any]:
+        from memlab.lab.questions import Question
+        from memlab.lab.read_often import read_often
+
+        self._progress(number, "loading torch", 0, None, "")
+        asked = Question(**question) if question else None
+        report = lambda *work: self._progress(number, *work)  # noqa: E731
+        for found in read_often(RunDir(Path(run)), self._home, asked, checkpoint, ranked, self._kept, report):
+            self._inbox.check()
+            self._send({"id": number, "found": found})
+        return {}
+
+    def _claims(self, number: int, run: str, measure: bool) -> dict[str, Any]:
+        """Claim after claim; `measure`: take what is missing for them."""
+        from dataclasses import asdict
+
+        from memlab.lab.claims import each_claim
+
+        self._progress(number, "loading torch", 0, None, "")
+        report = lambda *work: self._progress(number, *work)  # noqa: E731
+        step, found = each_claim(self._home, RunDir(Path(run)), progress=report, measure=measure)
+        for claim in found:
+            self._inbox.check()
+            self._send({"id": number, "found": {"step": step, "claim": asdict(claim)}})
+        return {}
+
     def _progress(self, number: int, doing: str, done: int, total: int | None, unit: str) -> None:
         self._inbox.check()
         if doing != self._doing or time.monotonic() > self._reported + _UPDATE_SECONDS:

@@ -11,6 +11,8 @@ _CONTROL = 5  # so many times that of validation tokens
 _TOGETHER = 0.1  # largest gap of losses that stay together, in training losses
 _LEARNED = 0.75  # share of its first training loss that a run must come below to have learned anything worth a word
 _TURNED = 0.05  # least rise of a validation loss that has turned, in best validation losses
+_BELOW = 0.95  # share of the stated bound that a training loss must come below to be below it beyond doubt
+_NEARLY = 0.05  # largest distance of that bound from the entropy of a text for which the one is nearly the other
 
 
 def facts(view: RunView) -> list[tuple[str, str]]:
@@ -55,7 +57,25 @@ def _confident(evaluation: Row) -> str:
 
 
 def verdict(view: RunView) -> str:
-    """One honest sentence on what the two curves say; what they cannot say is left out."""
+    """One honest sentence on what the two curves say; what they cannot say is left out. One more where they go below a stated bound."""
+    return " ".join(words for words in (_of_both(view), _below_the_bound(view)) if words)
+
+
+def _below_the_bound(view: RunView) -> str:
+    """What a training loss below 1 says of the paper's lower bound, where that is nearly the entropy of the text."""
+    floors = {floor["name"]: floor["loss"] for floor in view.provenance.get("floors", [])}
+    last = view.evaluations[-1] if view.evaluations else {}
+    loss, stated, entropy = last.get("train_loss"), floors.get("1, as stated"), floors.get("entropy")
+    if None in (loss, stated, entropy) or abs(entropy - stated) > _NEARLY or loss >= _BELOW * stated:
+        return ""
+    return (
+        f"The training loss, {decimal(loss)}, lies below {stated:g}, the lower bound that the paper states (ln Z + 1/Z ≥ 1): that is "
+        f"nearly the entropy of this text, {decimal(entropy)}, and no bound for a model that knows its lines by heart."
+    )
+
+
+def _of_both(view: RunView) -> str:
+    """What training and validation loss say."""
     measured = [row for row in view.evaluations if row["train_loss"] is not None and row["validation_loss"] is not None]
     best = view.best()
     if view.status == "finished" and not view.steps:
@@ -66,7 +86,7 @@ def verdict(view: RunView) -> str:
     gap = last["validation_loss"] - last["train_loss"]
     rise = last["validation_loss"] - best["validation_loss"]
     known, unknown = last["train_confident"], last["validation_confident"]
-    if known > _MEMORISED and known > _CONTROL * unknown:
+    if has_memorised(last):
         after = f"; since its best point the validation loss rose by {decimal(rise)}" if rise > 0 else ""
         return (
             f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, "
@@ -77,13 +97,24 @@ def verdict(view: RunView) -> str:
         return f"It has hardly begun to learn: its training loss has only come {fallen}."
     if gap < _TOGETHER * last["train_loss"]:
         return f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too."
-    if rise > _TURNED * best["validation_loss"]:
+    if has_turned(best, last):
         return (
             f"It overfits: the validation loss rose by {decimal(rise)} since its best point while the training loss fell on; "
             f"the gap is {decimal(gap)}."
         )
     turn = f"has risen by no more than {decimal(rise)}" if rise > 0 else "is at its best"
     return f"The curves part: the gap is {decimal(gap)} nats per token, but the validation loss {turn}."
+
+
+def has_memorised(evaluation: Row) -> bool:
+    """Whether most training tokens come with p > 0.9, and far more of them than of held-out tokens."""
+    known, unknown = evaluation["train_confident"], evaluation["validation_confident"]
+    return known > _MEMORISED and known > _CONTROL * unknown
+
+
+def has_turned(best: Row, last: Row) -> bool:
+    """Whether the validation loss has risen since its best point, by more than a twentieth of it."""
+    return last["validation_loss"] - best["validation_loss"] > _TURNED * best["validation_loss"]
 
 
 def loss_words(loss: float | None) -> str:

@@ -68,6 +68,10 @@ class RunView:
         return [row for row in self.rows if row["kind"] == "train"]
 
     @property
+    def measured(self) -> list[events.Row]:
+        return [row for row in self.rows if row["kind"] == "measured"]
+
+    @property
     def step(self) -> int:
         return max([row["step"] for row in self.rows] + [self.state.step if self.state else 0])
 
@@ -176,6 +180,7 @@ _NUMBERS = {
     "eval": ("tokens", "seconds", "train_confident", "validation_confident"),
     "checkpoint": ("tokens", "seconds"),
     "nonfinite": ("tokens", "seconds"),
+    "measured": ("tokens", "seconds"),
 }
 _LOSSES = {"train": ("loss",), "eval": ("train_loss", "validation_loss")}
 
@@ -184,6 +189,8 @@ def _is_whole(row: events.Row) -> bool:
     """Whether a row has the figures of its kind. A log that was edited or damaged may hold others: they are passed over."""
     kind = row["kind"]
     losses = [row.get(key, "") for key in _LOSSES.get(kind, ())]
+    if kind == "measured" and not isinstance(row.get("figures"), list):
+        return False
     return all(_is_number(row.get(key)) for key in _NUMBERS.get(kind, ())) and all(loss is None or _is_number(loss) for loss in losses)
 
 

@@ -48,6 +48,12 @@ def merge_temperature(squared_distance: Tensor) -> Tensor:
     return 2 / squared_distance
 
 
+def merge_distance(beta: float) -> float:
+    """√(2/β): two patterns that are closer, on their own, share one minimum of the energy."""
+    check_beta(beta)
+    return math.sqrt(2 / beta)
+
+
 def nearest_rival(patterns: Rows, indices: Tensor) -> Rival:
     """For each of the patterns at `indices` (n,) the other one that it merges with first. Raises DataError where there is one only."""
     squared, index = nearest_other(patterns, indices)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from memlab.render.canvas import Area, Canvas
 from memlab.render.look import QUIET, Signs
 from memlab.render.safe import width as cells
-from memlab.render.scale import tick_labels
+from memlab.render.scale import log_ticks, tick_labels
 from memlab.render.view import View
 
 # Below this a plot says less than a line of text.
@@ -45,8 +47,8 @@ def lay_out(width: int, height: int, view: View, legend_rows: int, has_title: bo
     return Layout(title, legend, y_label, area, ticks, height - 1)
 
 
-def draw_axes(canvas: Canvas, layout: Layout, view: View, signs: Signs, x_label: str, has_x: bool) -> None:
-    """Both axes, their ticks, and the label of the horizontal one; labels that would touch are left out."""
+def draw_axes(canvas: Canvas, layout: Layout, view: View, signs: Signs, x_label: str, has_x: bool, log_x: bool = False) -> None:
+    """Both axes with ticks, and the label of the horizontal one, whose x are logarithms if log_x; labels that would touch are left out."""
     area = layout.area
     for row in range(area.top, layout.axis):
         canvas.put(area.left - 1, row, signs.vertical, QUIET)
@@ -62,14 +64,15 @@ def draw_axes(canvas: Canvas, layout: Layout, view: View, signs: Signs, x_label:
     else:
         canvas.write(area.left + max(0, (area.width - cells(x_label)) // 2), layout.x_label, x_label, QUIET)
     if has_x:
-        _draw_x_ticks(canvas, layout, view, signs, end)
+        _draw_x_ticks(canvas, layout, view, signs, end, log_x)
 
 
-def _draw_x_ticks(canvas: Canvas, layout: Layout, view: View, signs: Signs, end: int) -> None:
+def _draw_x_ticks(canvas: Canvas, layout: Layout, view: View, signs: Signs, end: int, log_x: bool) -> None:
     area, free = layout.area, 0
-    ticks = view.x_ticks(area.width // 8 + 1)
+    at_most = area.width // 8 + 1
+    ticks = log_ticks(*(10.0 ** min(end, 307) for end in (view.x_low, view.x_high)), at_most) if log_x else view.x_ticks(at_most)
     for tick, label in zip(ticks, tick_labels(ticks), strict=True):
-        column = area.column(float(view.across(tick)))
+        column = area.column(float(view.across(np.log10(tick) if log_x else tick)))
         start = max(0, min(column - len(label) // 2, area.left + area.width - len(label)))
         if start >= free and start + len(label) <= end:
             canvas.put(column, layout.axis, signs.x_tick, QUIET)

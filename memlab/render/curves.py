@@ -86,6 +86,7 @@ def draw(
     height: int,
     x_label: str = "steps",
     y_label: str = "loss (nats per token)",
+    log_x: bool = False,
     log_y: bool = False,
     smoothing: float = 0.0,
     title: str = "",
@@ -97,14 +98,15 @@ def draw(
     """A plot of exactly `height` lines, none wider than `width` cells, with 256-colour SGR sequences only if color, 7-bit only if ascii.
 
     Every series keeps the smallest and the largest value of each column. smoothing in [0, 1) is the weight of `scale.smooth` for series
-    of training; the raw values stay behind it, faintly, where there is colour. Floors are always in view unless y_range is given.
+    of training; the raw values stay behind it, faintly, where there is colour. With log_x what is positive in x is shown, and x_range and
+    what `Plot` says of x are logarithms to base 10. Floors are always in view unless y_range is given.
     Points outside the view are marked by arrows at the edge, values that are not finite by signs on the axis, and the legend says both.
     From 40 × 12 cells everything fits; in a smaller space labels go first, and in the smallest the curves become one-line sparklines.
     """
     if width < 1 or height < 1:
         return Plot("")
     signs = ASCII if ascii else UNICODE
-    curves = [_curve(one, look, smoothing) for one, look in zip(series, looks(series, signs), strict=True)]
+    curves = [_curve(one, look, smoothing, log_x) for one, look in zip(series, looks(series, signs), strict=True)]
     drawn = [(curve.x, y) for curve in curves for y in (curve.y, curve.line)]
     view = fit_view(drawn, [floor.value for floor in floors], x_range, y_range, log_y)
     events = [event for one in curves for event in curve_events(one.name, one.x, one.y, one.look.style, view, signs)]
@@ -117,7 +119,7 @@ def draw(
         return Plot(_sparklines(curves, floors, width, height, ascii))
     canvas = Canvas(width, height)
     has_x = x_range is not None or any(x.size for x, _ in drawn)
-    draw_axes(canvas, layout, view, signs, safe(x_label, width // 2, ascii=ascii), has_x)
+    draw_axes(canvas, layout, view, signs, safe(x_label, width // 2, ascii=ascii), has_x, log_x)
     draw_legend(canvas, layout.legend, rows)
     _draw_texts(canvas, layout, curves, safe(title, width, ascii=ascii), safe(y_label, width, ascii=ascii))
     _draw_guides(canvas, layout.area, view, events, signs)
@@ -133,8 +135,9 @@ def plot(series: Sequence[Series], floors: Sequence[Floor] = (), markers: Sequen
     return draw(series, floors, markers, **options).text
 
 
-def _curve(one: Series, look: Look, smoothing: float) -> _Curve:
+def _curve(one: Series, look: Look, smoothing: float, log_x: bool) -> _Curve:
     x, y = one.points()
+    x, y = (np.log10(x[x > 0]), y[x > 0]) if log_x else (x, y)
     sparse = one.role == "validation"
     return _Curve(one.name, x, y, smooth(y, smoothing) if smoothing and not sparse else y, look, sparse, one.behind)
 

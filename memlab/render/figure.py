@@ -18,7 +18,10 @@ from memlab.render.safe import safe
 from memlab.render.scale import log_ticks, tick_labels
 from memlab.render.view import View
 
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "inline"]  # inline: an SVG on no ground, for `render.inline`
+
+# Words, axes and floors, events.
+INK, QUIET, FAINT = "#1c1e21", "#666666", "#aaaaaa"
 
 _DPI = 100
 _LONGEST_TITLE, _LONGEST_LABEL, _LONGEST_NAME = 90, 60, 44
@@ -32,7 +35,11 @@ _STYLE = {
     "svg.hashsalt": "memlab",  # the same picture has the same bytes
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.titlesize": 11.0,
     "axes.titlelocation": "left",
     "legend.frameon": False,
@@ -42,6 +49,15 @@ _STYLE = {
 
 # Matplotlib keeps its settings per process.
 _one_at_a_time = threading.Lock()
+
+
+def is_available() -> bool:
+    """Whether there are pictures at all: matplotlib is an extra."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 @contextmanager
@@ -62,8 +78,8 @@ def new_figure(size: tuple[int, int]) -> Iterator[Any]:
 def to_bytes(figure: Any, kind: Format) -> bytes:
     """The file; without the day and the program's version, so that the same picture is the same file."""
     out = io.BytesIO()
-    nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(out, format=kind, metadata=nothing)
+    nothing = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    figure.savefig(out, format="png" if kind == "png" else "svg", metadata=nothing, transparent=kind == "inline")
     return out.getvalue()
 
 

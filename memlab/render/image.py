@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memlab.render.contours import Scale, fit_scale, sample
 from memlab.render.field import KINDS, Field, Kind
-from memlab.render.figure import Format, entry, new_figure, set_axes, set_legend, set_title, to_bytes, words
+from memlab.render.figure import FAINT, QUIET, Format, entry, new_figure, set_axes, set_legend, set_title, to_bytes, words
 from memlab.render.look import PALETTE
 from memlab.render.palette import ramp, rgb
 from memlab.render.scale import count, decimal, short, tick_labels
@@ -105,12 +105,12 @@ def curves(
             axes.plot(view.across(x), view.up(y), linewidth=1.5, label=entry(one.name), **style)
         for index, floor in enumerate(floors):
             height, dashes = float(view.up(np.float64(floor.value))), (0, ((6, 3), (2, 2), (8, 2, 2, 2))[index % 3])
-            axes.axhline(height, color="#777777", linewidth=1, linestyle=dashes, label=entry(f"{floor.name} {decimal(floor.value)}"))
+            axes.axhline(height, color=QUIET, linewidth=1, linestyle=dashes, label=entry(f"{floor.name} {decimal(floor.value)}"))
         for marker in markers:
             across = view.across(_usable(np.array([marker.x]), np.zeros(1), log_x=log_x)[0])
             if across.size and 0 <= across[0] <= 1:
-                axes.axvline(across[0], color="#aaaaaa", linewidth=1, linestyle=":")
-                axes.text(across[0], 1, words(" " + marker.text, 20), rotation=90, va="top", ha="right", fontsize=8, color="#666666")
+                axes.axvline(across[0], color=FAINT, linewidth=1, linestyle=":")
+                axes.text(across[0], 1, words(" " + marker.text, 20), rotation=90, va="top", ha="right", fontsize=8, color=QUIET)
         set_legend(figure, axes)
         return to_bytes(figure, kind)
 

@@ -37,7 +37,7 @@ KINDS = {
     "unsure": Kind("?", "?", f"38;5;{PALETTE[5]}", "right, with p up to 0.9"),
     "wrong": Kind("×", "x", f"38;5;{PALETTE[6]}", "another token is likelier"),
 }
-_EMPTY, _EMPTY_ASCII = "∅", "_"  # a token without text of its own: a part of a letter
+EMPTY, _EMPTY_ASCII = "∅", "_"  # a token without text of its own: a part of a letter
 _LABELS = ("text", "model")
 _GAP = 2
 ROOMY = 80  # columns from which on intervals are shown
@@ -86,7 +86,7 @@ def draw(tokens: Sequence[tuple[str, str]], width: int, *, cursor: int | None = 
     spots: list[list[Spot]] = []
     used = 0
     for number, (text, name) in enumerate(tokens):
-        shown = safe(text, ascii=ascii) or (_EMPTY_ASCII if ascii else _EMPTY)
+        shown = safe(text, ascii=ascii) or (_EMPTY_ASCII if ascii else EMPTY)
         if used and used + cells(shown) > width:
             rows.append([])
             used = 0
@@ -144,7 +144,7 @@ def classes(found: _Found, width: int, *, color: bool = True, ascii: bool = Fals
             "class": f"{sign_of(name, ascii)} {name}",
             "n": by_name[name]["n"],
             "share": percent(by_name[name]["share"]),
-            **{part: _mean(by_name[name][part], width >= ROOMY) for part in ("training", "held_out")},
+            **{part: mean_words(by_name[name][part], width >= ROOMY) for part in ("training", "held_out")},
             "meaning": kind.meaning,
         }
         for name, kind in KINDS.items()
@@ -200,7 +200,7 @@ def continuation(found: _Found, width: int, *, color: bool = True, ascii: bool =
     room = max(width - len(labels[0]), _LEAST)
     columns = []
     for place, (truth, greedy, same) in enumerate(zip(one["truth"], one["greedy"], one["same"], strict=True)):
-        both = [safe(text, room, ascii=ascii) or (_EMPTY_ASCII if ascii else _EMPTY) for text in (truth, greedy)]
+        both = [safe(text, room, ascii=ascii) or (_EMPTY_ASCII if ascii else EMPTY) for text in (truth, greedy)]
         indent = min(len(text) - len(text.lstrip(" ")) for text in both)  # below a letter, not below the blank before it
         mark = " " * indent + ("^" if ascii else "▲") if place == one["first_difference"] else ""
         columns.append((*both, mark, same))
@@ -237,7 +237,7 @@ def _padded(text: str, size: int) -> str:
     return text + " " * (size - cells(text))
 
 
-def _mean(estimate: Mapping[str, Any], with_interval: bool) -> str:
+def mean_words(estimate: Mapping[str, Any], with_interval: bool) -> str:
     """A mean share, with its interval where there is room and where resampling gives one: shares that are all equal have none."""
     low, high = (percent(estimate[end]).removesuffix(" %") for end in ("low", "high"))
     interval = f" ({low}-{high})" if with_interval and low != high else ""

@@ -1,8 +1,9 @@
 """Listings for a terminal: tables that fit the width, aligned names and values, and sparklines."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,7 +56,7 @@ def table(
     if width < 1 or not columns:
         return ""
     columns = [column if isinstance(column, Column) else Column(column) for column in columns]
-    texts = [[safe(_text(row.get(column.key)), ascii=ascii) for row in rows] for column in columns]
+    texts = [[safe(text_of(row.get(column.key)), ascii=ascii) for row in rows] for column in columns]
     titles = [safe(column.title or column.key, ascii=ascii) for column in columns]
     natural = [max(map(cells, [title if header else "", *column])) for title, column in zip(titles, texts, strict=True)]
     widths = fit(columns, natural, width)
@@ -69,7 +70,7 @@ def table(
     )
     for index, size in widths.items():
         title = Text(safe(titles[index], size, ascii=ascii))
-        justify = "right" if _is_right(columns[index], rows) else "left"
+        justify = "right" if is_right(columns[index], rows) else "left"
         grid.add_column(title, width=size, justify=justify, style=columns[index].style, header_style="bold", no_wrap=True)
     for row in range(len(rows)):
         grid.add_row(*(Text(safe(texts[index][row], size, ascii=ascii)) for index, size in widths.items()))
@@ -78,9 +79,17 @@ def table(
     return "\n".join([*_lines(grid, width, color), *([note] if absent else [])])
 
 
+def side_by_side(titles: Sequence[str], rows: Mapping[str, Sequence[str]], width: int, *, color: bool = True, ascii: bool = False) -> str:  # noqa: A002
+    """A line a name, a column for each of the titles: in little space the first columns stay."""
+    columns = [Column("name", " ", importance=99, shortest=10)]
+    columns += [Column(f"column {number}", title, importance=-number, shortest=8) for number, title in enumerate(titles)]
+    cells_of = [{"name": name, **{f"column {number}": value for number, value in enumerate(values)}} for name, values in rows.items()]
+    return table(cells_of, columns, width, color=color, ascii=ascii)
+
+
 def keyvalues(pairs: Iterable[tuple[str, object]], width: int, *, color: bool = True, ascii: bool = False) -> str:  # noqa: A002
     """Aligned `name  value` lines; a long value goes on below itself, so none of it is lost; a long name is cut at half the width."""
-    shown = [(safe(name, max(width // 2, 1), ascii=ascii), safe(_text(value), ascii=ascii)) for name, value in pairs]
+    shown = [(safe(name, max(width // 2, 1), ascii=ascii), safe(text_of(value), ascii=ascii)) for name, value in pairs]
     grid = Table.grid(padding=(0, GAP, 0, 0))
     grid.add_column(style="dim", no_wrap=True, width=max((cells(name) for name, _ in shown), default=0))
     grid.add_column(overflow="fold")
@@ -121,14 +130,16 @@ def fit(columns: Sequence[Column], natural: Sequence[int], width: int) -> dict[i
     return widths
 
 
-def _is_right(column: Column, rows: Sequence[dict]) -> bool:
+def is_right(column: Column, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a column is aligned at the right."""
     if column.right is not None:
         return column.right
     values = [value for row in rows if (value := row.get(column.key)) is not None]
     return bool(values) and all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A cell in words: numbers as `count` or `decimal`, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, float | np.floating):

@@ -28,7 +28,10 @@ _NUMBER, _NAME, _RAMP_COLUMNS = 5, 4, 16
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """Values (R, C), NaN where there is none, with the names of rows and columns, which may be text from data."""
+    """Values (R, C), NaN where there is none, with the names of rows and columns, which may be text from data.
+
+    edges: for each row the column that a line passes before, C for one behind the last, None for no line there.
+    """
 
     values: ArrayLike
     rows: Sequence[str]
@@ -36,6 +39,7 @@ class Tiles:
     title: str = ""
     value_label: str = ""
     spread: Spread = "even"
+    edges: Sequence[int | None] = ()
 
     def array(self) -> NDArray:
         """The values as floats. Raises ValueError where the names are more or fewer."""
@@ -107,6 +111,7 @@ def draw(
     for row in rows:
         for column in columns:
             _draw_cell(sheet, picture, scale, brush, (row, column), float(values[row, column]), cursor == (row, column))
+    _draw_edges(sheet, tiles, picture, scale, brush)
     if has_ramp:
         _draw_ramp(sheet, tiles, picture, scale, brush, height - 1)
     return TilesPicture(sheet.runs(depth != "none"), left, title + top, picture.cell, rows, columns)
@@ -148,6 +153,18 @@ def _draw_cell(
     style = brush.ink(number, has_cursor) if number >= 0 or has_cursor else QUIET
     start = picture.left + (place[1] - picture.columns.start) * picture.cell
     sheet.write(start, picture.top + place[0] - picture.rows.start, text, style)
+
+
+def _draw_edges(sheet: Sheet, tiles: Tiles, picture: TilesPicture, scale: Scale, brush: Brush) -> None:
+    """The line in the first column of the cells that it passes before; behind the last cell where there is room."""
+    values, line = tiles.array(), "|" if brush.ascii else "┃"
+    for row, edge in enumerate(tiles.edges):
+        column = picture.left + ((edge or 0) - picture.columns.start) * picture.cell
+        if edge is None or row not in picture.rows or not picture.left <= column < sheet.width or edge > picture.columns.stop:
+            continue
+        value = values[row, edge] if edge < values.shape[1] else math.nan
+        number = int(steps(scale.fraction(np.float64(value))))
+        sheet.put(column, picture.top + row - picture.rows.start, line, brush.ink(number, True) if number >= 0 else "1")
 
 
 def _number(value: float, cell: int, ascii: bool) -> str:  # noqa: A002

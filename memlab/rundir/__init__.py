@@ -40,7 +40,7 @@ class RunDir:
     @property
     def word(self) -> str:
         """What to type to mean this run: its name where it lies in a home, else its path."""
-        return self.name if self.path.parent.name == "runs" else shlex.quote(str(self.path))
+        return shlex.quote(self.name if self.path.parent.name == "runs" else str(self.path))
 
     @property
     def config_path(self) -> Path:

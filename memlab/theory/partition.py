@@ -1,7 +1,7 @@
 """The partition function of patterns with disjoint balls of one radius, in logarithms, and the loss that follows from it.
 
 As stated by the paper and as it is correct; every name that ends in `_as_stated` is the paper's. n dimensions, d patterns, radius r in
-units of the state. No result overflows up to n = 4096 and r = 1000. All raise UsageError for a dimension or a number of patterns that
+units of the state. No result overflows up to n = 100,000 and r = 1000. All raise UsageError for a dimension or a number of patterns that
 is not positive, and for a negative radius.
 """
 

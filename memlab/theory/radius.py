@@ -50,6 +50,14 @@ def dimension_of_unit_partition(n_patterns: float) -> float:
     return _bisected(negative, high / 2 if high > 2 else 1e-9, high)
 
 
+def dimension_as_stated(n_patterns: float) -> float:
+    """n = d²/π, at which the upper bound d·V_n(r₀) = d/√(nπ) is 1: what proposition 5 takes for Z = 1, and N = O(D²) follows from.
+
+    Source: Niu et al. 2024, proposition 5.
+    """
+    return n_patterns**2 / math.pi
+
+
 def _bisected(function: Callable[[float], float], low: float, high: float) -> float:
     """Where a rising function passes 0 between low and high."""
     for _ in range(_ROUNDS):

@@ -6,6 +6,9 @@ import math
 # Source: Niu et al. 2024 (arXiv 2405.08707), the table of E7 in units of 1e-10: N = 39.95 M, 60.26 M and 80.20 M.
 MEASURED_RATIOS = {39.95e6: 8.71e-10, 60.26e6: 8.79e-10, 80.20e6: 8.38e-10}
 
+# The largest D that was tried and did not do, and the smallest that did, of each of them: the true one lies between. Source: as above.
+MEASURED_BETWEEN = {39.95e6: (190.38e6, 214.18e6), 60.26e6: (237.98e6, 261.78e6), 80.20e6: (285.57e6, 309.37e6)}
+
 
 def transformer_params(n_layer: int, n_embd: int, n_inner: int | None = None) -> int:
     """N as the paper counts it: the weights of attention and feed-forward, without biases, norms and embeddings.

@@ -19,6 +19,7 @@ from memlab.rundir.ownership import Membership, Ownership
 from memlab.training import checkpoints, device, floors
 from memlab.training.attention import choose_attention
 from memlab.training.checkpoints import Progress
+from memlab.training.commit import commit
 from memlab.training.device import Compute
 from memlab.training.estimate import measure, needs_chunks
 from memlab.training.evaluate import fixed_rows
@@ -160,6 +161,7 @@ def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, 
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "transformers", "numpy")},
         },
+        commit=commit(),
         machine={"system": platform.platform(), "host": platform.node()},
         seed=experiment.train.seed,
         model={"n_params": n_params, "n_params_total": total, "vocab_size": data.corpus.vocab_size},

@@ -22,13 +22,30 @@ from memlab.tui import actions, background, keys, settings, themes
 from memlab.tui.ascii import SevenBit
 from memlab.tui.screens.attractor import AttractorScreen
 from memlab.tui.screens.base import LabScreen
+from memlab.tui.screens.claims import ClaimsScreen
+from memlab.tui.screens.compare import CompareScreen
 from memlab.tui.screens.help import HelpScreen
 from memlab.tui.screens.landscape import LandscapeScreen
 from memlab.tui.screens.live import LiveScreen
 from memlab.tui.screens.new_run import NewRunScreen
 from memlab.tui.screens.runs import RunsScreen
+from memlab.tui.screens.sweep import SweepScreen
+from memlab.tui.screens.tokens import TokensScreen
 
-SCREENS = {screen.NAME: screen for screen in (RunsScreen, LiveScreen, NewRunScreen, AttractorScreen, LandscapeScreen)}
+SCREENS = {
+    screen.NAME: screen
+    for screen in (
+        RunsScreen,
+        LiveScreen,
+        CompareScreen,
+        NewRunScreen,
+        TokensScreen,
+        AttractorScreen,
+        LandscapeScreen,
+        ClaimsScreen,
+        SweepScreen,
+    )
+}
 
 _NICENESS = 10  # of the child process: whoever trains comes first
 _NOTICE_SECONDS, _PROBLEM_SECONDS = 4, 8

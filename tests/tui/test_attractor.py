@@ -117,7 +117,7 @@ async def test_everything_of_an_answer_is_on_a_wide_screen(tmp_path, run):
     async with lab(tmp_path, (120, 34)) as player:
         child = await opened(player)
         assert child.asked[0] == ("attractor", {"run": str(run.path), "wish": asdict(Wish())})
-        text = await player.until("once upon[ a]", '" time"', "as training", "ends at", "one pattern, 0.0100 away")
+        text = await player.until("once upon[ a]", "then", '" time"', "as training", "ends at", "one pattern, 0.0100 away")
         for word in ("2.25 → 0.500 → 0.250", "inside: retrieval", "merge at", "one at step 50", "The cat[ sat]", "75 %", "90 %"):
             assert word in text
         assert "[" in player.line("│ 2 "), "the cursor is on the last block"

@@ -17,6 +17,8 @@ import unicodedata
 import pytest
 from fabricated_run import FACTS, evaluated, fabricate, started
 
+from memlab import config
+from memlab.lab import grids
 from memlab.render.safe import is_harmful
 
 HOSTILE = {
@@ -60,6 +62,8 @@ def home(tmp_path):
     os.utime(busy.config_path, (2e9, 2e9))
     broken = fabricate(tmp_path / "runs" / "broken", [])
     broken.config_path.write_text(json.dumps({"train": {HOSTILE["title"]: HOSTILE["markup"]}}))
+    grid = grids.Grid("demo", HOSTILE["markup"], tuple(HOSTILE.values()), tokens=(72,))
+    grids.keep(tmp_path, grids.Sweep(directory_name("sweep", HOSTILE["title"]), grid, config.Experiment()))
     return tmp_path
 
 
@@ -126,6 +130,12 @@ def test_nothing_that_steers_a_terminal_gets_through_any_screen(home):
     app = Pty(home)
     try:
         app.until("broken", "controls")
+        app.press("w", 0)
+        app.until("0 of 11 finished")
+        app.press("o", 0.5)
+        app.press("\x1b", 0.5)
+        app.press("\x1b", 0)
+        app.until("broken")
         for _ in HOSTILE:
             app.press("j", 0.15)
         app.press(" k k ", 0.2)
@@ -140,6 +150,10 @@ def test_nothing_that_steers_a_terminal_gets_through_any_screen(home):
         app.press("G", 0.2)
         app.press("r", 0.5)  # is refused, with a notice
         app.press("x", 0.5)
+        app.press("c", 0.6)
+        app.press("\x1b", 0.3)
+        app.press("t", 0.6)
+        app.press("\x1b", 0.3)
         app.press("n", 0.2)
         app.press("/st:", 0.3)
         app.press("\r", 0.2)

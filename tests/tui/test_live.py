@@ -5,7 +5,7 @@ import gc
 import weakref
 
 import pytest
-from fabricated_run import evaluated, fabricate, resumed, started, trained
+from fabricated_run import evaluated, fabricate, measured, resumed, started, trained
 from playing import SIZES, lab, played
 
 from memlab.errors import UsageError
@@ -169,6 +169,29 @@ async def test_selected_runs_are_laid_over_it_with_their_glyphs(home):
         await player.until("validation", without=(f"⠒■⠒ {second}",))
         await player.press("o", "left")
         await player.until(f"⠒■⠒ {second}", "at the cursor")
+
+
+@played
+async def test_what_a_run_measured_of_itself_takes_the_place_of_the_losses_by_key(tmp_path):
+    figures = [measured(step, tokens_held_most_likely=(step / 800, 0.0125), passages_extracted=(0.5, 0.0)) for step in (300, 600)]
+    fabricate(tmp_path / "runs" / "main", sorted([*course(600), *figures], key=lambda row: row["step"]), step=600, steps=600)
+    async with lab(tmp_path, (120, 40)) as player:
+        await opened(player)
+        await player.until("m measured", "tokens right  75 % | 1.25 %", "extracted     50 % | 0 %", "entropy")
+        await player.press("m")
+        await player.until("steps · tokens held most likely", "training", "held-out", "(share)", without=("entropy",))
+        await player.press("m", "left")
+        await player.until("passages extracted (share)", "at the cursor")
+        await player.press("m")
+        await player.until("entropy", without=("(share)",))
+
+
+@played
+async def test_there_is_no_such_key_for_a_run_that_did_not_measure(home):
+    async with lab(home, (120, 34)) as player:
+        await opened(player)
+        await player.press("m")
+        await player.until("entropy", without=("m measured",))
 
 
 @played

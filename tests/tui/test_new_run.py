@@ -277,7 +277,7 @@ async def test_another_preset_fills_the_form_anew(tmp_path):
 @played
 async def test_a_preset_that_cannot_be_read_leaves_the_form_as_it_was(tmp_path):
     (tmp_path / "presets").mkdir()
-    (tmp_path / "presets" / "a-broken-one.toml").write_text("[train]\nsteps = 'many'\n")
+    (tmp_path / "presets" / "d-broken-one.toml").write_text("[train]\nsteps = 'many'\n")
     async with form(tmp_path) as player:
         field(player, "preset").focus()
         await player.press("left")
@@ -488,3 +488,10 @@ async def test_f5_starts_a_run_that_turns_out_as_expected(tmp_path):
         with contextlib.suppress(Exception):
             os.kill(run.state().pid, signal.SIGKILL) if run.is_active() else None
         launch.exit_status(run)
+
+
+@played
+async def test_in_40_columns_the_footer_still_says_how_to_get_back(tmp_path):
+    async with lab(tmp_path, (40, 12)) as player:
+        await player.press("n")
+        await player.until("f5 start  f4 figures  esc back  ?  q")

@@ -55,6 +55,17 @@ def trained(step: int, loss: float | None, seconds: float = 0.0, **others: Any) 
     return {"kind": "train", "step": step, "tokens": 10 * step, "seconds": seconds, "loss": loss, "tokens_per_second": 20.0, **others}
 
 
+def measured(step: int, seconds: float = 0.0, figures: list[dict] | None = None, **shares: tuple[float, float]) -> dict[str, Any]:
+    """Figures by name, each of training and of held-out text; blanks are written as underscores."""
+    both = [
+        (name.replace("_", " "), part, value)
+        for name, pair in shares.items()
+        for part, value in zip(("training", "validation"), pair, strict=True)
+    ]
+    found = [{"measure": "m", "name": name, "part": part, "value": value, "unit": "share"} for name, part, value in both]
+    return {"kind": "measured", "step": step, "tokens": 10 * step, "seconds": seconds, "figures": found if figures is None else figures}
+
+
 def evaluated(step: int, train: float | None, validation: float | None, confident=(0.1, 0.1), seconds: float = 0.0, **others: Any) -> dict:
     return {
         "kind": "eval",

@@ -1,12 +1,13 @@
 """The course of a run: stretches of it, what is under a cursor, and what is laid over it."""
 
 import pytest
-from fabricated_run import evaluated, fabricate, started, trained
+from fabricated_run import evaluated, fabricate, measured, started, trained
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memlab.lab import courses
 from memlab.lab.courses import Over, Wish
+from memlab.lab.figures import figures
 from memlab.lab.view import RunView
 from memlab.render import look
 from memlab.render.curves import Plot, Series, draw
@@ -115,6 +116,61 @@ def test_checkpoints_and_the_cursor_are_marked_where_they_are_wanted(view):
     assert "cursor" not in plain
     assert "checkpoint at 10" in marked
     assert "cursor at 40" in marked
+
+
+@pytest.fixture
+def measuring(tmp_path):
+    """A run that measured itself at two checkpoints."""
+    early = measured(50, passages_extracted=(0.0, 0.0), tokens_held_most_likely=(0.25, 0.125))
+    auc = [{"measure": "membership", "name": "AUC by loss", "part": "both", "value": 0.75, "unit": "AUC"}]
+    late = measured(100, seconds=10.0, tokens_held_most_likely=(0.75, 0.1), passages_extracted=(0.5, 0.0))
+    late["figures"] += auc
+    return RunView(fabricate(tmp_path / "measuring", [*COURSE, early, late], step=100))
+
+
+def test_what_a_run_measured_has_a_course_of_training_beside_held_out_text(measuring):
+    right, extracted, auc = figures(measuring)
+    assert (right.name, right.unit, extracted.short, auc.short) == ("tokens held most likely", "share", "extracted", "AUC loss")
+    training, held_out = right.series("steps")
+    assert (training.name, training.x, training.y) == ("training", [50.0, 100.0], [0.25, 0.75])
+    assert (held_out.name, held_out.y) == ("held-out", [0.125, 0.1])
+    assert [one.y for one in auc.series("seconds")] == [[0.75]]
+
+
+def test_the_last_figures_measured_stand_among_the_numbers_and_those_near_the_cursor_beside_it(measuring, view):
+    groups = list(map(dict, courses.numbers(measuring)))
+    assert groups[3] == {"measured": "at step 100", "tokens right": "75 % | 10 %", "extracted": "50 % | 0 %", "AUC loss": "0.750"}
+    assert len(courses.numbers(view)) == 4, "nothing of it for a run that did not measure"
+    assert dict(courses.at(measuring, (), "steps", 40))["tokens right"] == "25 % | 12.5 %"
+
+
+def test_a_figure_is_drawn_in_place_of_the_losses_a_share_on_its_whole_scale_an_area_beside_chance(measuring):
+    text = courses.draw(measuring, (), Wish(figure="passages extracted", color=False), 100, 20).text
+    assert "passages extracted (share)" in text
+    assert "held-out" in text
+    assert "entropy floor" not in text
+    assert [line.split("┤")[0].strip() for line in text.split("\n") if "┤" in line][:1] == ["1.0"]
+    assert "chance 0.500" in courses.draw(measuring, (), Wish(figure="AUC by loss", color=False), 100, 20).text
+
+
+def test_figures_of_a_damaged_log_are_passed_over_and_their_names_are_harmless(tmp_path):
+    whole = {"name": "\x1b[31mred", "part": "training", "value": 0.5, "unit": "share"}
+    broken = [{**whole, "value": None}, {**whole, "part": []}, {**whole, "part": "else"}, {"name": "x"}, 3, {**whole, "unit": 1}]
+    rows = [*COURSE, measured(50, figures=[*broken, whole]), {**measured(60), "figures": "none"}]
+    view = RunView(fabricate(tmp_path / "damaged", rows, step=100))
+    assert [(one.name, len(one.courses["training"])) for one in figures(view)] == [("\x1b[31mred", 1)]
+    assert "\x1b" not in courses.draw(view, (), Wish(figure="\x1b[31mred", color=False), 80, 20).text
+
+
+def test_runs_side_by_side_have_each_a_colour_a_glyph_and_a_name(tmp_path, view, measuring):
+    runs = [Over("first", view, 0), Over("\x1b[31msecond", measuring, 3)]
+    text = courses.draw_together(runs, Wish(color=False, cursor=40.0), 120, 30).text
+    for words in ("⠒■⠒ first", "⠒■⠒ ␛[31msecond".replace("■", look.overlay(3).glyph), "entropy floor", "cursor at 40"):
+        assert words in text
+    assert courses.validation_at(runs, "steps", 90) == ["6.25", "6.25"]
+    assert courses.whole_of([view, measuring], "steps") == (0, 100)
+    only = courses.draw_together(runs, Wish(color=False, figure="passages extracted"), 120, 30).text
+    assert "⠒■⠒ first" not in only, "it measured nothing"
 
 
 @given(st.integers(20, 200), st.floats(0, 1))

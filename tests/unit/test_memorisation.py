@@ -141,6 +141,36 @@ def test_a_model_that_knows_nothing_ranks_canaries_in_the_middle(data):
     assert estimate.value == pytest.approx(1, abs=0.01)  # all equally likely: half of the others count as likelier
 
 
+def test_canaries_planted_equally_often_are_averaged_together(data, tmp_path):
+    other = (Insertion(length=6, count=4, times=3), Insertion(length=6, count=2, times=1))
+    asked = Data(
+        source="files",
+        source_options=data.corpus.meta["source_options"],
+        tokenizer="byte",
+        validation=0.25,
+        rows="documents",
+        insertions=other,
+    )
+    planted = open_rows(open_corpus(tmp_path, asked), asked, CONTEXT)
+    once = [row for row in distinct(planted) if planted.train.origin(row)[0] in (-5, -6)]
+    found = figures("exposure", material_of(planted, once))
+    assert found["exposure of canaries planted once", "training"].value == pytest.approx(10, abs=1e-9)
+    assert found["exposure of canaries planted 3 times", "training"].value < 4
+    assert {part for _, part in found} == {"training", "validation"}
+
+
+def test_an_exposure_is_the_rank_among_sequences_counted_one_by_one(data):
+    canaries = [row for row in distinct(data) if data.train.origin(row)[0] in (-1, -2)]
+    material = material_of(data, canaries, p=0.06)
+    tokens = [data.train.document(row) for row in canaries]
+    candidates = exposure._drawn(material, 6, exposure.CANDIDATES - 1, np.random.default_rng([material.seed, 0xE1, 7]))
+    logs = [exposure._log_probabilities(material, one[None])[0] for one in (*tokens, *candidates)]
+    for number, bits in enumerate(exposure.exposures(material, tokens)):
+        others = np.array(logs[2:])
+        rank = 1 + sum(others > logs[number]) + sum(others == logs[number]) / 2
+        assert bits == pytest.approx(math.log2(1024 / rank))
+
+
 def test_without_random_canaries_there_is_no_exposure(tmp_path):
     memory = open_model(make_run(tmp_path, learn=0), tmp_path, "0")
     assert exposure.measure(Material(memory.model, memory.data, memory.context)) == []
@@ -166,3 +196,19 @@ def test_every_measure_says_what_it_is_and_where_it_comes_from():
         described = registry.describe("measure", name)
         assert described.summary
         assert "et al." in described.details or "(19" in described.details, name
+
+
+def test_passages_extracted_are_those_that_generate_continues_one_by_one(tmp_path):
+    memory = open_model(make_run(tmp_path, "half", learn=90), tmp_path)
+    material = Material(memory.model, memory.data, memory.context, n=24)
+    shares = {part: [] for part in ("training", "validation")}
+    for part, some in material.excerpts.items():
+        for prompt, true in zip(some.prompts, some.continuations, strict=True):
+            ids = torch.from_numpy(prompt)[None]
+            greedy = {"max_new_tokens": len(true), "min_new_tokens": len(true), "do_sample": False, "pad_token_id": 0}
+            known = memory.model.generate(ids, attention_mask=torch.ones_like(ids), **greedy)[0, len(prompt) :]
+            shares[part].append(np.mean(known.numpy() == true))
+    for (name, part), estimate in figures("extraction", material).items():
+        expected = np.mean(shares[part]) if name == "memorisation score" else np.mean(np.array(shares[part]) == 1)
+        assert estimate.value == pytest.approx(expected), (name, part)
+    assert 0 < np.mean(shares["training"]) < 1, "some tokens match and others do not"

@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -37,16 +38,35 @@ def test_in_one_and_two_dimensions_it_has_a_closed_form(r):
     assert partition.log_ball_integral(2, r) == pytest.approx(math.log(math.pi * -math.expm1(-(r**2))), abs=1e-12)
 
 
-def test_it_agrees_with_scipy_where_there_is_one():
-    special = pytest.importorskip("scipy.special")
-    for a in (0.5, 1.0, 7.5, 64.0, 512.0):
-        for x in (0.1, 1.0, 8.0, 63.0, 65.5, 520.0, 700.0):
-            expected = special.gammainc(a, x)
-            if expected > 1e-300:
-                assert partition.log_lower_gamma_share(a, math.log(x)) == pytest.approx(math.log(expected), rel=1e-11, abs=1e-11)
+@pytest.mark.parametrize("n", [1, 2, 7, 64, 1024, 10_000, 100_000])
+@pytest.mark.parametrize("share", [1e-3, 0.05, 0.242, 0.5, 0.7, 0.72, 1.0, 20.0])  # of √n; the ball holds half of all at about 0.7
+def test_it_agrees_with_mpmath_to_ten_digits(n, share):
+    r = share * math.sqrt(n)
+    expected = precisely(n, r)
+    assert partition.log_ball_integral(n, r) == pytest.approx(float(expected), rel=1e-10, abs=1e-10)
+    part = float(expected - mpmath.mpf(n) / 2 * mpmath.log(mpmath.pi))
+    assert partition.log_lower_gamma_share(n / 2, 2 * math.log(r)) == pytest.approx(part, rel=1e-10, abs=1e-10)
+    volume = mpmath.mpf(n) / 2 * mpmath.log(mpmath.pi) + n * mpmath.log(r) - mpmath.loggamma(mpmath.mpf(n) / 2 + 1)
+    assert partition.log_ball_volume(n, r) == pytest.approx(float(volume), rel=1e-10, abs=1e-10)
 
 
-@pytest.mark.parametrize("n", [1, 64, 4096])
+def precisely(n, r):
+    """ln of π^(n/2) P(n/2, r²) to thirty digits."""
+    with mpmath.workdps(40):
+        a, x = mpmath.mpf(n) / 2, mpmath.mpf(r) ** 2
+        if x > a + 50 * mpmath.sqrt(a):
+            return a * mpmath.log(mpmath.pi) + mpmath.log1p(-mpmath.gammainc(a, x, regularized=True))
+        logarithms = a * mpmath.log(mpmath.pi) + a * mpmath.log(x) - x - mpmath.loggamma(a + 1)
+        return logarithms + mpmath.log(mpmath.hyp1f1(1, a + 1, x))
+
+
+@pytest.mark.parametrize("d", [1, 1e6])
+def test_the_radius_where_z_is_one_agrees_with_mpmath_in_a_hundred_thousand_dimensions(d):
+    r = radius.unit_radius(100_000, d)
+    assert float(precisely(100_000, r) + mpmath.log(d)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 64, 4096, 100_000])
 @pytest.mark.parametrize("r", [0.0, 1e-300, 1e-20, 30.0, 1000.0])
 def test_nothing_overflows(n, r):
     found = partition.log_ball_integral(n, r)
@@ -119,6 +139,12 @@ def test_the_dimension_where_z_is_one_at_the_stated_radius(d, n):
     found = radius.dimension_of_unit_partition(d)
     assert found == pytest.approx(n, abs=0.05)
     assert partition.log_partition(found, d, radius.stated_radius(found)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("d", [10, 1e3, 1e6])
+def test_the_dimension_as_stated_has_the_upper_bound_at_one(d):
+    n = radius.dimension_as_stated(d)
+    assert math.log(d) + partition.log_ball_volume(n, radius.stated_radius(n)) == pytest.approx(0, abs=0.01)
 
 
 def test_the_loss_of_the_example():

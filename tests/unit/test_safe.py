@@ -126,6 +126,7 @@ def test_ascii_is_printable_seven_bit_text_within_the_limit(text, limit):
 
 def test_ascii_keeps_what_can_be_read():
     assert safe("β ≤ 1.5 × café…", ascii=True) == "beta <= 1.5 x cafe~"
+    assert safe("½‖x − ρ‖² = √Δ, ∇E ∝ rⁿ", ascii=True) == "1/2||x - rho||^2 = sqrtDelta, grad E ~ r^n"
     assert safe("中\x1b", ascii=True) == "<U+4E2D><U+001B>"
 
 

@@ -1,7 +1,7 @@
 """The sentences and figures at the end of a run say what the two curves show, with the control beside each, and no more."""
 
 import pytest
-from fabricated_run import evaluated, fabricate, started, trained
+from fabricated_run import FACTS, evaluated, fabricate, started, trained
 
 from memlab.lab.summary import facts, verdict
 from memlab.lab.view import RunView
@@ -114,3 +114,11 @@ def test_a_run_stopped_between_evaluations_says_what_it_has_seen_and_when_it_was
     shown = dict(facts(RunView(fabricate(tmp_path / "run", rows))))
     assert shown["seen"].startswith("60 steps, 600 tokens")
     assert shown["validation loss"] == "3.00 at best (step 50), 3.00 at step 50, last evaluated"
+
+
+@pytest.mark.parametrize(("loss", "entropy", "is_said"), [(0.32, 0.998, True), (0.97, 0.998, False), (0.32, 2.0, False)])
+def test_a_loss_below_the_stated_bound_is_said_to_be_so_where_the_bound_is_the_entropy(tmp_path, loss, entropy, is_said):
+    floors = [{"name": "entropy", "loss": entropy, "how": ""}, {"name": "1, as stated", "loss": 1.0, "how": ""}]
+    run = fabricate(tmp_path / "run", [evaluated(0, 4.0, 4.0), evaluated(100, loss, 2.3, (0.8, 0.6))], facts={**FACTS, "floors": floors})
+    said = "lies below 1, the lower bound that the paper states" in verdict(RunView(run))
+    assert said is is_said

@@ -1,64 +1,55 @@
 """ATTRACTOR: ask a run's stored patterns with any text: where each state lies, what it retrieves, what the patterns vote for."""
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from memlab.lab.asked_often import Wish
 from memlab.lab.child import failure_of
 from memlab.lab.questions import LAST_BLOCK, Question
 from memlab.render import card
-from memlab.render.safe import width as cells
 from memlab.render.tables import keyvalues
-from memlab.rundir import RunDir
 from memlab.tui import actions
 from memlab.tui.actions import Action
-from memlab.tui.screens.base import LabScreen
+from memlab.tui.screens.asking import AskingScreen
 from memlab.tui.screens.passage import PassageScreen
-from memlab.tui.screens.pick import PickScreen
 from memlab.tui.widgets.curves import lines_of
 from memlab.tui.widgets.fields import Line
 from memlab.tui.widgets.keyline import name_pane
 from memlab.tui.widgets.lines import Lines
 from memlab.tui.widgets.nearest import Nearest
-from memlab.tui.widgets.questions import question_of, titled, words_of, work_words
+from memlab.tui.widgets.questions import titled
 from memlab.tui.widgets.states import QUANTITIES, StateMap
 
-VIEWS = ("states", "patterns", "next", "card", "layers")  # where there is room for one pane only; with more room the first are together
-_TITLES = {"states": "states", "patterns": "patterns", "next": "next token", "card": "card", "layers": "layers"}
 _ABOVE = 10  # rows of the map of a small model
 _REST_SECONDS = 0.12  # of the cursor on a state, before it is asked about
 _BETAS = ("1", "auto")
 
 
-class AttractorScreen(LabScreen):
+class AttractorScreen(AskingScreen):
     """One run, one text, one state of it under the cursor; the child process answers."""
 
-    NAME = "attractor"
+    NAME, MAIN = "attractor", "#states"
+    VIEWS: ClassVar = {"states": "states", "patterns": "patterns", "next": "next token", "card": "card", "layers": "layers"}
     BINDINGS = actions.bindings(NAME)
 
     def __init__(
         self, path: Path, question: Question | None = None, layer: str = LAST_BLOCK, position: int = -1, checkpoint: str = "last"
     ) -> None:
         """Without a question the run's first training passage is asked with."""
-        super().__init__()
-        self.run = RunDir(path)
+        super().__init__(path)
         self._wish = Wish(question or Question("training"), layer=layer, position=position, checkpoint=checkpoint)
-        self._request: int | None = None
         self._found: dict[str, Any] | None = None
         self._asked: dict[str, Any] = {}
-        self._status, self._problem = "", ""
         self._rest: Timer | None = None
-        self._chosen = ""  # of the views, by the user
 
     def compose_panes(self) -> Iterable[Widget]:
         yield Line(placeholder="a text to ask with, or :train 17, :validation 17", id="asked")
@@ -75,21 +66,13 @@ class AttractorScreen(LabScreen):
                     yield Static(id="card-text")
 
     def on_mount(self) -> None:
-        self.query_one(Line).value = words_of(self._wish.question)
+        self._name_question(self._question)
         self.query_one(StateMap).focus()
         self._show_view()
         self._ask()
 
-    def on_unmount(self) -> None:
-        if self._request is not None:
-            self.lab.child.cancel(self._request)
-
     def on_resize(self) -> None:
         self._show_view()
-
-    def recolour(self) -> None:
-        super().recolour()
-        self._draw()
 
     # What is asked, and what comes back.
 
@@ -98,40 +81,29 @@ class AttractorScreen(LabScreen):
         self._ask()
 
     def _ask(self) -> None:
-        """Have the child find what is wished for now; an older request is superseded by it."""
-        self._problem, self._status = "", "asking"
-        arguments = {"run": str(self.run.path), "wish": asdict(self._wish)}
-        self._request = self.lab.child.ask("attractor", arguments, self._receive(self._take))
-        self._draw_status()
+        """Have the child find what is wished for now."""
+        self._request_of("attractor", {"wish": asdict(self._wish)})
 
-    def _receive(self, take: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-        """For messages, which come on a thread of the child's."""
+    @property
+    def _question(self) -> Question:
+        return self._wish.question
 
-        def receive(message: dict[str, Any]) -> None:
-            with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
-                self.call_later(take, message)
+    def _ask_about(self, question: Question) -> None:
+        self._change(question=question, position=-1, steps=0)
 
-        return receive
+    def _ask_checkpoint(self, step: str) -> None:
+        self._change(checkpoint=step, steps=0)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["id"] != self._request or not self.is_mounted:
-            return
-        if "work" in message:
-            self._status = work_words(message["work"])
-        elif "found" in message:
-            self._take_map(message["found"])
-        elif "answer" in message:
-            self._request, self._status, self._found = None, "", message["answer"]
-            self._wish = replace(self._wish, layer=self._found["layer"], position=self._found["position"], steps=self._found["steps"])
-            self.query_one(StateMap).put(self._wish.layer, self._wish.position)
-        elif failure := failure_of(message):
-            self._request, self._status = None, ""
-            self._problem = "" if "superseded" in message else str(failure)
-            if "bug" in message:
-                raise failure
-        self._draw()
+    @property
+    def _checkpoints(self) -> tuple[list[int], int]:
+        return self._asked["steps_there"], self._asked["step"]
 
-    def _take_map(self, found: dict[str, Any]) -> None:
+    def _take_answer(self, answer: dict[str, Any]) -> None:
+        self._found = answer
+        self._wish = replace(self._wish, layer=answer["layer"], position=answer["position"], steps=answer["steps"])
+        self.query_one(StateMap).put(self._wish.layer, self._wish.position)
+
+    def _take_found(self, found: dict[str, Any]) -> None:
         self._asked = found
         shown, wish = self.query_one(StateMap), self._wish
         shown.show_map(found["map"], found["asked"]["tokens"])
@@ -181,41 +153,18 @@ class AttractorScreen(LabScreen):
         others = [("all layers", card.whole(found)), *(("note", note) for note in found["notes"])]
         return keyvalues([*card.facts(found["card"], self.lab.ascii), *others], width, **drawn)
 
-    def _draw_status(self) -> None:
-        """One line: what is under way or wrong, else the text asked with."""
-        line = self.query_one("#status", Lines)
-        room = max(line.size.width, 1)
-        if self._problem or self._status:
-            words = self._problem or f"{self._status} {'...' if self.lab.ascii else '…'}"
-            line.show([self.lab.text(words, "bad" if self._problem else "busy", limit=room)])
-        elif self._found:
-            line.show([self._heading(self._found, room)])
-        else:
-            line.show([])
-
-    def _heading(self, found: dict[str, Any], room: int) -> Text:
-        lab, asked = self.lab, found["asked"]
-        part = {"given": "", "training": "training: ", "validation": "held-out: "}[asked["part"]]
+    def _heading(self, room: int) -> Text | None:
+        found = self._found
+        if not found:
+            return None
+        asked = found["asked"]
         own = f", {asked['excluded']:,} own patterns left out" if asked["excluded"] else ""
-        words = lab.safe(f"{found['run']} at step {found['step']:,}, {part}{asked['label']}{own}", max(room // 2, 1)) + "  "
-        tokens, position = asked["tokens"], found["position"]
-        shown = card.context({"before": "".join(tokens[:position]), "token": tokens[position]}, max(room - cells(words), 1), lab.ascii)
-        return Text.assemble((words, lab.style("quiet")), (shown, lab.style("text")), no_wrap=True)
+        words = f"{found['run']} at step {found['step']:,}, {self.PARTS[asked['part']]}{asked['label']}{own}"
+        return self._in_context(words, asked["tokens"], found["position"], room)
 
-    @property
-    def views(self) -> tuple[str, ...]:
-        """The panes that take turns in this width."""
-        return VIEWS if self.has_class("-narrow") else VIEWS[1:]
-
-    @property
-    def _view(self) -> str:
-        return self._chosen if self._chosen in self.views else self.views[0]
-
-    def _show_view(self) -> None:
-        for name in VIEWS:
-            self.set_class(name == self._view, f"-on-{name}")
+    def _show_view(self, name: str = "") -> None:
+        super()._show_view(name)
         self.query_one("#above").styles.height = self._above
-        self.call_after_refresh(self._draw)
 
     @property
     def _above(self) -> int | None:
@@ -226,14 +175,10 @@ class AttractorScreen(LabScreen):
         most = max(_ABOVE, (self.size.height - _ABOVE) // 2)
         return min(len(self._asked["map"]["layers"]) + (5 if self.has_class("-wide") else 4), most)
 
-    @property
-    def _next_view(self) -> str:
-        return self.views[(self.views.index(self._view) + 1) % len(self.views)]
-
     # What the user does.
 
     def possible(self, id: str) -> bool:  # noqa: A002
-        is_typing = isinstance(self.focused, Input)
+        is_typing = self.is_typing
         return {
             "close": True,
             "next-view": not self.has_class("-wide"),
@@ -243,14 +188,14 @@ class AttractorScreen(LabScreen):
             "next-layer": bool(self._asked),
             "quantity": bool(self._asked),
             "checkpoint": bool(self._asked),
-            "previous-passage": self._wish.question.part != "given" and self._wish.question.number > 0,
-            "next-passage": self._wish.question.part != "given",
+            "previous-passage": self._question.part != "given" and self._question.number > 0,
+            "next-passage": self._question.part != "given",
         }.get(id, not is_typing)
 
     def label(self, action: Action) -> str:
-        if action.id == "next-view":
-            return _TITLES[self._next_view]
-        return "auto β" if action.id == "beta" and self._wish.beta == "1" else "β = 1" if action.id == "beta" else action.label
+        if action.id == "beta":
+            return "auto β" if self._wish.beta == "1" else "β = 1"
+        return super().label(action)
 
     @on(StateMap.Moved)
     def _moved(self) -> None:
@@ -263,50 +208,14 @@ class AttractorScreen(LabScreen):
         shown = self.query_one(StateMap)
         self._change(layer=shown.at_layer, position=shown.at_position, steps=0)
 
-    @on(Input.Submitted, "#asked")
-    def _submitted(self, event: Input.Submitted) -> None:
-        question = question_of(event.value)
-        if question is None:
-            self._problem = "write a text to ask with, or :train 17 or :validation 17 for a passage of the run"
-            self._draw_status()
-            return
-        self._ask_with(question)
-        self.query_one(StateMap).focus()
-
-    def _ask_with(self, question: Question) -> None:
-        self.query_one(Line).value = words_of(question)
-        self._change(question=question, position=-1, steps=0)
-
     def action_landscape(self) -> None:
         wish = self._wish
         self.lab.open("landscape", self.run.path, wish.question, wish.layer, wish.position, wish.checkpoint)
 
-    def action_ask(self) -> None:
-        self.query_one(Line).focus()
-
-    def action_close(self) -> None:
-        if isinstance(self.focused, Input):
-            self.query_one(StateMap).focus()
-        else:
-            self.dismiss()
-
     def action_next_view(self) -> None:
-        self._chosen = self._next_view
-        self._show_view()
+        self._show_view(self._next_view)
         focus = {"states": "#states", "patterns": "#nearest", "next": "#states"}.get(self._view, f"#{self._view}")
         self.call_after_refresh(self.query_one(focus if self.has_class("-narrow") else "#states").focus)
-
-    def action_training_passage(self) -> None:
-        self._ask_with(Question("training"))
-
-    def action_held_out_passage(self) -> None:
-        self._ask_with(Question("validation"))
-
-    def action_next_passage(self) -> None:
-        self._ask_with(replace(self._wish.question, number=self._wish.question.number + 1))
-
-    def action_previous_passage(self) -> None:
-        self._ask_with(replace(self._wish.question, number=self._wish.question.number - 1))
 
     def action_beta(self) -> None:
         self._change(beta=_BETAS[(_BETAS.index(self._wish.beta) + 1) % len(_BETAS)], steps=0)
@@ -327,17 +236,6 @@ class AttractorScreen(LabScreen):
 
     def action_fewer_steps(self) -> None:
         self._change(steps=self._wish.steps - 1)
-
-    def action_checkpoint(self) -> None:
-        steps = [str(step) for step in self._asked["steps_there"]]
-        words = {steps[0]: "the null" if steps[0] == "0" else "the first", steps[-1]: "the last"}
-        options = [(step, words.get(step, "")) for step in steps]
-        shown = {step: f"step {int(step):,}" for step in steps}
-        self.app.push_screen(PickScreen("checkpoint", options, str(self._asked["step"]), shown), self._choose_checkpoint)
-
-    def _choose_checkpoint(self, step: str | None) -> None:
-        if step is not None and step != str(self._asked["step"]):
-            self._change(checkpoint=step, steps=0)
 
     @on(Nearest.Opened)
     def action_show_passage(self) -> None:

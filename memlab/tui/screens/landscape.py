@@ -1,8 +1,7 @@
 """LANDSCAPE: the energy on a slice through one state of a text, what attracts it there, and its way down, step by step."""
 
-import contextlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,18 @@ from textual import on
 from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 
 from memlab.lab import scenery
 from memlab.lab.child import failure_of
 from memlab.lab.landscape import PLANES, Landscape, Wish, from_plain
 from memlab.lab.questions import LAST_BLOCK, Question
-from memlab.render import card
-from memlab.render.safe import width as cells
-from memlab.rundir import RunDir
 from memlab.tui import actions
 from memlab.tui.actions import Action
-from memlab.tui.screens.base import LabScreen
+from memlab.tui.screens.asking import AskingScreen
 from memlab.tui.screens.landmark import LandmarkScreen
-from memlab.tui.screens.pick import PickScreen
 from memlab.tui.widgets.fields import Line
 from memlab.tui.widgets.keyline import name_pane
 from memlab.tui.widgets.lines import Lines
-from memlab.tui.widgets.questions import question_of, words_of, work_words
 from memlab.tui.widgets.slice import SlicePicture
 from memlab.tui.widgets.slicewords import SliceWords
 
@@ -38,24 +31,21 @@ _MOST_ZOOM = 1024.0
 _FARTHEST_CLICK = 0.08  # of the width of the picture: beyond it a click selects nothing
 
 
-class LandscapeScreen(LabScreen):
+class LandscapeScreen(AskingScreen):
     """One run, one state of one text; the child process computes, the old picture stays until the new one is there."""
 
-    NAME = "landscape"
+    NAME, MAIN = "landscape", "#slice"
     BINDINGS = actions.bindings(NAME)
 
     def __init__(
         self, path: Path, question: Question | None = None, layer: str = LAST_BLOCK, position: int = -1, checkpoint: str = "last"
     ) -> None:
         """Without a question the run's first training passage is asked with."""
-        super().__init__()
-        self.run = RunDir(path)
+        super().__init__(path)
         self._question, self._checkpoint = question or Question("training"), checkpoint
         self._wish = Wish(layer=layer, position=position)
-        self._request: int | None = None
         self._found: Landscape | None = None
         self._steps_there: list[int] = []
-        self._status, self._problem = "", ""
         self._step, self._selected = 0, 0
         self._rest: Timer | None = None
 
@@ -67,19 +57,11 @@ class LandscapeScreen(LabScreen):
             yield SliceWords(id="words", classes="pane", can_focus=False)
 
     def on_mount(self) -> None:
-        self.query_one(Line).value = words_of(self._question)
+        self._name_question(self._question)
         self.query_one(SlicePicture).focus()
         for pane, words in (("#slice", "landscape"), ("#words", "state")):
             name_pane(self.query_one(pane), Text(words, "bold"))
         self.call_after_refresh(self._ask)
-
-    def on_unmount(self) -> None:
-        if self._request is not None:
-            self.lab.child.cancel(self._request)
-
-    def recolour(self) -> None:
-        super().recolour()
-        self._draw()
 
     # What is asked, and what comes back.
 
@@ -87,48 +69,26 @@ class LandscapeScreen(LabScreen):
         self._wish = replace(self._wish, **wished)
         self._ask()
 
-    def _ask_with(self, question: Question) -> None:
+    def _ask_about(self, question: Question) -> None:
         self._question = question
-        self.query_one(Line).value = words_of(question)
         self._change(position=-1)
 
+    def _ask_checkpoint(self, step: str) -> None:
+        self._checkpoint = step
+        self._ask()
+
+    @property
+    def _checkpoints(self) -> tuple[list[int], int]:
+        return self._steps_there, self._found.step
+
     def _ask(self) -> None:
-        """Have the child find what is wished for now; an older request is superseded by it."""
+        """Have the child find what is wished for now."""
         if not self.is_mounted:
             return
-        self._problem, self._status = "", "asking"
         width, height = self._values
         self._wish = replace(self._wish, width=width, height=height)
         asked = {"question": asdict(self._question), "checkpoint": self._checkpoint, "wish": asdict(self._wish)}
-        self._request = self.lab.child.ask("landscape", {"run": str(self.run.path), **asked}, self._receive(self._take))
-        self._draw_status()
-
-    def _receive(self, take: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-        """For messages, which come on a thread of the child's."""
-
-        def receive(message: dict[str, Any]) -> None:
-            with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
-                self.call_later(take, message)
-
-        return receive
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["id"] != self._request or not self.is_mounted:
-            return
-        if "work" in message:
-            self._status = work_words(message["work"])
-            self._draw_status()
-            return
-        if "found" in message:
-            self._take_found(message["found"])
-        elif "answer" in message:
-            self._request, self._status = None, ""
-        elif failure := failure_of(message):
-            self._request, self._status = None, ""
-            self._problem = "" if "superseded" in message else str(failure)
-            if "bug" in message:
-                raise failure
-        self._draw()
+        self._request_of("landscape", asked)
 
     def _take_found(self, found: dict[str, Any]) -> None:
         """What is known now: the step of the descent and the selection stay where it is the same state at the same β."""
@@ -167,27 +127,12 @@ class LandscapeScreen(LabScreen):
         words = [f"layer {found.layer}", f"{found.plane} plane", scenery.at_beta(found), found.layer_words]
         return Text.assemble(("landscape", "bold"), "  ", self.lab.text(", ".join(words), "quiet", max(room - 13, 1)))
 
-    def _draw_status(self) -> None:
-        """One line: what is under way or wrong, else the text asked with."""
-        line = self.query_one("#status", Lines)
-        room = max(line.size.width, 1)
-        busy = f"{self._status} {'...' if self.lab.ascii else '…'}" if self._status else ""
-        if self._problem:
-            line.show([self.lab.text(self._problem, "bad", limit=room)])
-        elif self._found:
-            tail = f"   {busy}" if busy else ""
-            heading = self._heading(self._found, max(room - cells(tail), 1))
-            line.show([Text.assemble(heading, (self.lab.safe(tail, room), self.lab.style("busy")), no_wrap=True)])
-        else:
-            line.show([self.lab.text(busy, "busy", limit=room)])
-
-    def _heading(self, found: Landscape, room: int) -> Text:
-        lab = self.lab
-        part = {"given": "", "training": "training: ", "validation": "held-out: "}[found.part]
-        words = lab.safe(f"{found.run} at step {found.step:,}, {part}{found.label}", max(room // 2, 1)) + "  "
-        before = "".join(found.tokens[: found.position])
-        shown = card.context({"before": before, "token": found.tokens[found.position]}, max(room - cells(words), 1), lab.ascii)
-        return Text.assemble((words, lab.style("quiet")), (shown, lab.style("text")), no_wrap=True)
+    def _heading(self, room: int) -> Text | None:
+        found = self._found
+        if found is None:
+            return None
+        words = f"{found.run} at step {found.step:,}, {self.PARTS[found.part]}{found.label}"
+        return self._in_context(words, found.tokens, found.position, room)
 
     @on(Lines.Resized, "#slice")
     def _resized(self) -> None:
@@ -210,7 +155,7 @@ class LandscapeScreen(LabScreen):
     # What the user does.
 
     def possible(self, id: str) -> bool:  # noqa: A002
-        found, is_typing = self._found, isinstance(self.focused, Input)
+        found, is_typing = self._found, self.is_typing
         n_steps = len(found.descent) - 1 if found else 0
         return {
             "close": True,
@@ -235,25 +180,6 @@ class LandscapeScreen(LabScreen):
         if action.id == "other-side":
             return "picture" if self.has_class("-worded") else "words"
         return "auto β" if action.id == "beta" and self._wish.beta == "1" else "β = 1" if action.id == "beta" else action.label
-
-    @on(Input.Submitted, "#asked")
-    def _submitted(self, event: Input.Submitted) -> None:
-        question = question_of(event.value)
-        if question is None:
-            self._problem = "write a text to ask with, or :train 17 or :validation 17 for a passage of the run"
-            self._draw_status()
-            return
-        self._ask_with(question)
-        self.query_one(SlicePicture).focus()
-
-    def action_ask(self) -> None:
-        self.query_one(Line).focus()
-
-    def action_close(self) -> None:
-        if isinstance(self.focused, Input):
-            self.query_one(SlicePicture).focus()
-        else:
-            self.dismiss()
 
     def action_attractor(self) -> None:
         self.lab.open("attractor", self.run.path, self._question, self._wish.layer, self._wish.position, self._checkpoint)
@@ -351,30 +277,6 @@ class LandscapeScreen(LabScreen):
         """From the position that is wished for, which may not be shown yet."""
         at = self._wish.position if self._wish.position >= 0 else self._found.position
         self._change(position=max(0, at + by))
-
-    def action_training_passage(self) -> None:
-        self._ask_with(Question("training"))
-
-    def action_held_out_passage(self) -> None:
-        self._ask_with(Question("validation"))
-
-    def action_next_passage(self) -> None:
-        self._ask_with(replace(self._question, number=self._question.number + 1))
-
-    def action_previous_passage(self) -> None:
-        self._ask_with(replace(self._question, number=self._question.number - 1))
-
-    def action_checkpoint(self) -> None:
-        steps = [str(step) for step in self._steps_there]
-        words = {steps[0]: "the null" if steps[0] == "0" else "the first", steps[-1]: "the last"}
-        shown = {step: f"step {int(step):,}" for step in steps}
-        options = [(step, words.get(step, "")) for step in steps]
-        self.app.push_screen(PickScreen("checkpoint", options, str(self._found.step), shown), self._choose_checkpoint)
-
-    def _choose_checkpoint(self, step: str | None) -> None:
-        if step is not None and step != str(self._found.step):
-            self._checkpoint = step
-            self._ask()
 
     def action_read_on(self) -> None:
         self.query_one(SliceWords).scroll_page_down()

@@ -9,25 +9,22 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from memlab.lab import courses
-from memlab.lab.view import AXES
 from memlab.render.curves import Plot
 from memlab.rundir import RunDir
 from memlab.rundir.state import ACTIVE
 from memlab.training import launch
 from memlab.tui import actions
 from memlab.tui.actions import Action
-from memlab.tui.artist import Artist, Drawn, Order
-from memlab.tui.screens.base import LabScreen
+from memlab.tui.artist import Artist, Drawn, OneRun, Order
+from memlab.tui.screens.curving import CurvesScreen
 from memlab.tui.screens.runs import RESUMABLE
-from memlab.tui.widgets.curves import Curves, wish
+from memlab.tui.widgets.curves import Curves
 from memlab.tui.widgets.keyline import name_pane
 from memlab.tui.widgets.lines import Lines
 from memlab.tui.widgets.predictions import Predictions
 
-_SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 
-
-class LiveScreen(LabScreen):
+class LiveScreen(CurvesScreen):
     """The curves of one run, drawn by an Artist, and the keys that say what is to be drawn."""
 
     NAME = "live"
@@ -36,13 +33,10 @@ class LiveScreen(LabScreen):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.run = RunDir(path)
-        self._x: courses.Range | None = None
-        self._cursor: float | None = None
         self._held = False
         self._with_others = True
-        self._drawn: Drawn | None = None
         self._order: Order | None = None
-        self._artist = Artist(self, self.run, self._take, self._fail)
+        self._artist = Artist(self, OneRun(lambda: self.lab, self.run), self._take, self._fail)
 
     def compose_panes(self) -> Iterable[Widget]:
         with Horizontal(id="top"):
@@ -75,7 +69,7 @@ class LiveScreen(LabScreen):
         lab = self.lab
         over = tuple((Path(path), number) for path, number in lab.marked.items() if Path(path) != self.run.path)
         self._order = Order(
-            wish(lab, x=self._x, cursor=self._cursor),
+            self._wish,
             over if self._with_others else (),
             tuple(curves.size),
             tuple(beside.size),
@@ -107,20 +101,13 @@ class LiveScreen(LabScreen):
 
     def possible(self, id: str) -> bool:  # noqa: A002
         status = self._drawn.status if self._drawn else ""
-        plotted = bool(self._drawn and self._drawn.everything)
         return {
             "stop": status in ACTIVE,
             "resume": status in RESUMABLE,
             "other-pane": self.has_class("-low") and self.query_one(Predictions).is_there,
             "overlay": any(Path(path) != self.run.path for path in self.lab.marked),
             "pause": status in ACTIVE or self._held,
-            "whole": self._x is not None or self._cursor is not None,
-            "pan-left": self._x is not None,
-            "pan-right": self._x is not None,
-            "zoom": plotted,
-            "cursor-left": plotted,
-            "cursor-right": plotted,
-        }.get(id, True)
+        }.get(id, super().possible(id))
 
     @property
     def going(self) -> list[str]:
@@ -142,79 +129,8 @@ class LiveScreen(LabScreen):
         self.toggle_class("-predicting")
         self.refresh_bindings()
 
-    def _change(self, **settings: object) -> None:
-        self.lab.remember(**settings)
-        self._ask()
-
-    def action_log(self) -> None:
-        self._change(log=not self.lab.settings.log)
-
-    def action_axis(self) -> None:
-        names = list(AXES)
-        self._x = self._cursor = None
-        self._change(axis=names[(names.index(self._order.wish.axis) + 1) % len(names)])
-
-    def action_smoother(self) -> None:
-        self._change(smoothing=next((weight for weight in _SMOOTHING if weight > self.lab.settings.smoothing), _SMOOTHING[-1]))
-
-    def action_rougher(self) -> None:
-        self._change(smoothing=next((weight for weight in reversed(_SMOOTHING) if weight < self.lab.settings.smoothing), 0.0))
-
     def action_checkpoints(self) -> None:
         self._change(checkpoints=not self.lab.settings.checkpoints)
-
-    def action_cursor_left(self) -> None:
-        self._move_cursor(-1)
-
-    def action_cursor_right(self) -> None:
-        self._move_cursor(1)
-
-    def _move_cursor(self, by: int) -> None:
-        plot = self._drawn.plot
-        if not plot.columns:
-            return
-        last = plot.left + plot.columns - 1
-        column = last if self._cursor is None else plot.column_of(self._cursor)
-        self._cursor = plot.x_at(min(max(column + (by if self._cursor is not None else 0), plot.left), last))
-        self._ask()
-
-    @on(Curves.Pointed)
-    def _pointed(self, event: Curves.Pointed) -> None:
-        self._cursor = event.x
-        self._ask()
-
-    @on(Curves.Scrolled)
-    def _scrolled(self, event: Curves.Scrolled) -> None:
-        self._zoom(0.5 if event.by > 0 else 2.0)
-
-    def action_zoom(self) -> None:
-        self._zoom(0.5)
-
-    def _zoom(self, factor: float) -> None:
-        everything = self._drawn.everything if self._drawn else None
-        if everything:
-            inside = self._x or everything
-            around = self._cursor if self._cursor is not None and inside[0] <= self._cursor <= inside[1] else sum(inside) / 2
-            self._x = courses.zoomed(inside, everything, around, factor)
-            self._ask()
-
-    def action_whole(self) -> None:
-        if self._x is not None:
-            self._x = None
-        else:
-            self._cursor = None
-        self._ask()
-
-    def action_pan_left(self) -> None:
-        self._pan(-0.25)
-
-    def action_pan_right(self) -> None:
-        self._pan(0.25)
-
-    def _pan(self, share: float) -> None:
-        if self._x and self._drawn.everything:
-            self._x = courses.panned(self._x, self._drawn.everything, share)
-            self._ask()
 
     def action_overlay(self) -> None:
         self._with_others = not self._with_others
@@ -229,6 +145,12 @@ class LiveScreen(LabScreen):
 
     def action_landscape(self) -> None:
         self.lab.open("landscape", self.run.path)
+
+    def action_tokens(self) -> None:
+        self.lab.open("tokens", self.run.path)
+
+    def action_claims(self) -> None:
+        self.lab.open("claims", self.run.path)
 
     def action_stop(self) -> None:
         self.work(lambda: launch.stop(self.run), lambda done: self._done("saves and leaves"))

@@ -136,6 +136,8 @@ class RunsScreen(LabScreen):
             "mark": state not in ("", "unreadable"),
             "inspect": state not in ("", "unreadable"),
             "landscape": state not in ("", "unreadable"),
+            "tokens": state not in ("", "unreadable"),
+            "claims": state not in ("", "unreadable"),
             "stop": state in ACTIVE,
             "resume": state in RESUMABLE,
             "remove": bool(state) and state not in ACTIVE,
@@ -143,6 +145,7 @@ class RunsScreen(LabScreen):
             "filter": bool(self.lab.rows),
             "sort": bool(self.lab.rows),
             "reverse": bool(self.lab.rows),
+            "compare": len(self.lab.marked) > 1,
             "clear": bool(self.lab.marked or self.query_one(Input).value),
         }.get(id, True)
 
@@ -160,6 +163,15 @@ class RunsScreen(LabScreen):
     def action_landscape(self) -> None:
         self.lab.open("landscape", Path(self.current["path"]))
 
+    def action_tokens(self) -> None:
+        self.lab.open("tokens", Path(self.current["path"]))
+
+    def action_claims(self) -> None:
+        self.lab.open("claims", Path(self.current["path"]))
+
+    def action_sweeps(self) -> None:
+        self.lab.open("sweep")
+
     def action_mark(self) -> None:
         path, marked = self.current["path"], self.lab.marked
         if path in marked:
@@ -167,6 +179,9 @@ class RunsScreen(LabScreen):
         else:
             marked[path] = next(number for number in range(len(marked) + 1) if number not in marked.values())
         self.update()
+
+    def action_compare(self) -> None:
+        self.lab.open("compare", [(Path(path), number) for path, number in self.lab.marked.items()])
 
     def action_sort(self) -> None:
         now = self.lab.settings.sort

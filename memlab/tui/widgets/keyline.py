@@ -20,7 +20,10 @@ _NARROW = 60  # columns
 
 
 class KeyLine(Lines):
-    """The keys of the screen that do something now, as many as there is room for; help and quit always come last and always stay."""
+    """The keys of the screen that do something now, as many as there is room for; help and quit always come last and always stay.
+
+    Where that leaves too little room for the other keys that stay, help and quit are named by their keys alone.
+    """
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.update())
@@ -36,11 +39,13 @@ class KeyLine(Lines):
     def _line(self) -> Text:
         screen, lab = self.screen, self.app
         mine = [action for action in actions.of_screen(screen.NAME) if not action.pane and not action.hidden and screen.possible(action.id)]
-        always = [action for action in actions.of_app() if not action.hidden]
-        gap = _GAP if lab.size.width >= _NARROW else _NARROW_GAP
-        last = Text(" " * gap).join(item for item, _ in _items(lab, screen, always))
-        first = _fitting(_items(lab, screen, mine), self.size.width - last.cell_len - gap, gap)
-        line = Text(" " * gap).join([*first, last])
+        gap = Text(" " * (_GAP if lab.size.width >= _NARROW else _NARROW_GAP))
+        items = _items(lab, screen, mine)
+        always = [item for item, _ in _items(lab, screen, [action for action in actions.of_app() if not action.hidden])]
+        if gap.join([*(item for item, stays in items if stays), *always]).cell_len > self.size.width:
+            always = [item[: item.plain.index(" ")] for item in always]
+        last = gap.join(always)
+        line = gap.join([*_fitting(items, self.size.width - last.cell_len - gap.cell_len, gap.cell_len), last])
         line.truncate(self.size.width)
         return line
 

@@ -91,6 +91,8 @@ class Listing(ScrollView, can_focus=True):
                 if one != other or (place != self.cursor and index in (place, self.cursor)):
                     self._draw_row(index)
         self._follow_cursor()
+        if not old:
+            self.call_after_refresh(self._follow_cursor)  # the scroll bar is only about to appear
         if self.current != before:
             self.post_message(self.Moved())
 
@@ -175,7 +177,7 @@ class Listing(ScrollView, can_focus=True):
             max([title.cell_len, *(row.cells[column.key].cell_len for row in self.rows if column.key in row.cells)])
             for column, title in zip(self.columns, titles, strict=True)
         ]
-        room = max(1, self.size.width - 2)
+        room = max(1, self.scrollable_content_region.width - 2)  # the scroll bar has its own column
         widths = dict(sorted(fit(self.columns, natural, room).items()))
         moved = widths != self._widths
         self._widths = widths

@@ -41,12 +41,17 @@ class Nearest(Listing):
         """The patterns of an inspection, with their documents where there is room for them; the text takes the cells that are left."""
         self._found = found
         rows = {one["pattern"]["row"]: self._cells(one) for one in (found["nearest"] if found else ())}
-        others = [column for column in self.columns if column.key != "text" and (column.key != "document" or self.size.width >= _NAMED)]
+        others = [column for column in self.columns if column.key != "text" and (column.key != "document" or self._width >= _NAMED)]
         taken = sum(max([cells(column.title), *(row[column.key].cell_len for row in rows.values())]) + GAP for column in others)
-        room = max(self.size.width - _SIGN - taken, _SHORTEST)
+        room = max(self._width - _SIGN - taken, _SHORTEST)
         for one in found["nearest"] if found else ():
             rows[one["pattern"]["row"]]["text"] = self._text(one["pattern"], room)
         self.show([ListRow(str(row), shown) for row, shown in rows.items()], {})
+
+    @property
+    def _width(self) -> int:
+        """Cells beside the scroll bar."""
+        return self.scrollable_content_region.width
 
     def _text(self, pattern: dict[str, Any], room: int) -> Text:
         lab: LabApp = self.app
@@ -61,6 +66,6 @@ class Nearest(Listing):
         return {
             "d": Text(decimal(one["squared_distance"])),
             "weight": Text(percent(one["weight"])),
-            "next": Text(card.quoted(pattern["next_token"], lab.ascii, 8 if self.size.width < _FEW else 24)),
+            "next": Text(card.quoted(pattern["next_token"], lab.ascii, 8 if self._width < _FEW else 24)),
             "document": lab.text(pattern["document"], "quiet", 24),
         }
