@@ -47,6 +47,16 @@ def _no_trainer_is_left():
     assert not left, "these were still being trained"
 
 
+@pytest.fixture(autouse=True)
+def _environment_is_restored():
+    """A command called in this process may have set variables, as --ascii does for processes that it starts."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture
 def short_stream(monkeypatch):
     """Question formation draws 2,000 training lines before the held-out ones instead of 100,000: its rules in a fiftieth of the time."""

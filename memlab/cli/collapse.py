@@ -10,9 +10,9 @@ import typer
 from memlab.cli.patterns import Device
 from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
+from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
 from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
-from memlab.home import find_run
 from memlab.render.safe import safe
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _POINTS = 2  # with no more checkpoints there is no curve between them
 
 def collapse(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="RUN…", help="A name, a path, a unique prefix, or last; several are compared.")],
+    names: Annotated[list[str], typer.Argument(metavar="RUN…", help="Names, paths, unique prefixes, or last; with --train presets too.")],
     patterns: Annotated[int, typer.Option(help="At most so many patterns, the same places at every checkpoint.")] = 4096,
     queries: Annotated[int, typer.Option(help="At most so many queries, of training and of held-out text each.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of their drawing.")] = 0,
@@ -34,6 +34,8 @@ def collapse(
     checkpoint: Annotated[str, typer.Option(help="all, or last, best or a step, which stands beside step 0.")] = "all",
     frozen_at: Annotated[str, typer.Option(help="The checkpoint of the first run that β is found at for auto.")] = "last",
     curve: Annotated[str, typer.Option(help="The layer of the curves.", show_default="the last block")] = "",
+    train: Train = False,
+    settings: Settings = None,
     device: Device = "auto",
     png: Png = None,
     svg: Svg = None,
@@ -46,10 +48,11 @@ def collapse(
 
     if beta not in ("1", lab.AUTO):
         raise UsageError(f"--beta is '{beta}'; it must be 1, as in the paper, or auto (by perplexity, frozen)")
-    found = list(dict.fromkeys(find_run(context.obj, name) for name in names))
+    found, jobs = runs_and_jobs(context.obj, names, train, settings)
+    train_to_the_end(context.obj, jobs)
     choice = Choice(patterns, queries, positions, seed)
     with reporting() as progress:
-        courses = lab.collapse(found, context.obj, choice, layers, checkpoint, frozen_at, device, progress)
+        courses = lab.collapse(list(dict.fromkeys(found)), context.obj, choice, layers, checkpoint, frozen_at, device, progress)
     layer = lab.shown_layer(courses[0], curve)
     if json:
         say_json([asdict(course) for course in courses])

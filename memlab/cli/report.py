@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memlab.cli.patterns import Device
+from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
 from memlab.cli.terminal import complain, say
 from memlab.errors import UsageError
 from memlab.files import explained, write_atomic
-from memlab.home import find_run
 
 if TYPE_CHECKING:
     from memlab.render.document import Document
@@ -29,13 +29,17 @@ class Format(StrEnum):
 
 def report(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="RUN…|SWEEP", help="Runs, several compared first; or a sweep.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN…|SWEEP", help="Runs, several compared first; or a sweep; with --train presets.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="PATH", help="The file to write.", show_default="report-RUN.html")
     ] = None,
     format: Annotated[Format | None, typer.Option(help="html or markdown.", show_default="as PATH ends, else html")] = None,  # noqa: A002
     quick: Annotated[bool, typer.Option("--quick", help="Only what the runs' own records say, in a second.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is no report.")] = False,
+    train: Train = False,
+    settings: Settings = None,
     seed: Annotated[int, typer.Option(help="Seed of the passages and of the checks.", min=0)] = 0,
     device: Device = "auto",
 ) -> None:
@@ -50,9 +54,11 @@ def report(
 
     kind = format or Format(_SUFFIXES.get(output.suffix.lower(), "html") if output else "html")
     sweep = sweep_of(context.obj, names[0]) if len(names) == 1 else None
-    runs = [] if sweep else list(dict.fromkeys(find_run(context.obj, name) for name in names))
+    named, jobs = ([], []) if sweep else runs_and_jobs(context.obj, names, train, settings)
+    runs = list(dict.fromkeys(named))
     path = output or Path(_name([sweep.name] if sweep else [run.name for run in runs]) + (".html" if kind == Format.html else ".md"))
     _require_free(path, force)
+    train_to_the_end(context.obj, jobs)
     with reporting() as progress:
         found = sweep_report(context.obj, sweep) if sweep else collect(runs, context.obj, quick, seed, device, progress)
         progress("drawing", 0, None, "")

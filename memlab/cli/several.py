@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from memlab import registry
 from memlab.cli.terminal import look
-from memlab.errors import RunError, UnknownName, did_you_mean
+from memlab.cli.train import resolve
+from memlab.errors import RunError, UnknownName, UsageError, did_you_mean
 from memlab.home import find_run, presets_of, runs_of
 from memlab.render.safe import safe
 from memlab.rundir import RunDir
@@ -15,10 +18,41 @@ from memlab.rundir import RunDir
 if TYPE_CHECKING:
     from memlab.lab.queue import Job
 
+Train = Annotated[bool, typer.Option("--train", help="Train each preset that no run has been made of yet; go on with a stopped one.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="With --train: change a setting of the presets.")]
+
 
 def is_preset(home: Path, word: str) -> bool:
     """Whether a word names a preset or a TOML file."""
     return word.endswith(".toml") or word in registry.preset_names(presets_of(home))
+
+
+def runs_and_jobs(home: Path, words: Sequence[str], train: bool, settings: list[str] | None) -> "tuple[list[RunDir], list[Job]]":
+    """The run of each word, and what is to be trained first: with `train` a word may be a preset, here with other settings.
+
+    Raises UnknownName for a word that is no run, and no preset either; UsageError for settings of nothing that is trained.
+    """
+    from memlab.lab.jobs import Asked, jobs_of
+
+    if settings and not train:
+        raise UsageError("--set changes presets that are trained: add --train")
+    if not train:
+        return [_found(home, word) for word in words], []
+    asked = {
+        word: Asked(Path(word.removesuffix(".toml")).name, *resolve(home, word, settings, {})) for word in words if is_preset(home, word)
+    }
+    jobs = dict(zip(asked, jobs_of(home, list(asked.values())), strict=True))
+    return [jobs[word].run if word in jobs else find_run_beside_presets(home, word) for word in words], list(jobs.values())
+
+
+def _found(home: Path, word: str) -> RunDir:
+    """A run that is there. Raises UnknownName; of a preset that nobody has trained it is said how to."""
+    try:
+        return find_run(home, word)
+    except UnknownName:
+        if is_preset(home, word):
+            raise UnknownName(f"no run '{word}', but a preset: --train trains it") from None
+        raise
 
 
 def find_run_beside_presets(home: Path, word: str) -> RunDir:

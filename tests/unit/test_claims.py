@@ -187,6 +187,7 @@ def test_nothing_is_measured_unless_it_is_asked_for(tmp_path, monkeypatch):
     assert not (run.path / "measures").exists()
 
 
+@pytest.mark.slow
 def test_measured_once_it_is_found_again(home, run, measured, monkeypatch):
     monkeypatch.setattr("memlab.lab.asking.load_checkpoint", None)
     monkeypatch.setattr("memlab.lab.remembering.load_checkpoint", None)

@@ -11,6 +11,8 @@ from memlab.lab import alignment as aligning
 from memlab.lab import collapse as collapsing
 from memlab.lab.asking import Choice
 
+pytestmark = pytest.mark.slow
+
 SMALL = Choice(patterns=60, queries=12)
 
 

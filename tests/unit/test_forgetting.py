@@ -96,7 +96,8 @@ def test_one_checkpoint_forgets_nothing_and_is_refused(tmp_path, run):
 
 def test_the_command_lists_what_was_lost_and_writes_strict_json(run):
     def call(*words):
-        return CliRunner().invoke(app, ["--home", str(run[1]), "forgetting", "tiny", *words], catch_exceptions=False).stdout
+        asked = ["--home", str(run[1]), "forgetting", "tiny", *words]
+        return CliRunner().invoke(app, asked, env={"COLUMNS": "120"}, catch_exceptions=False).stdout
 
     said = call("--top", "2", "--of", "tokens")
     assert "passages forgotten since" in said

@@ -20,6 +20,8 @@ from memlab.render.palette import ramp
 from memlab.render.series import Floor, Series
 from memlab.render.series import Marker as Event
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
 BAD = "--><script>alert(1)</script> $\\frac{x}$ & \x1b]0;owned\x07 \u202e 中 _a\n"

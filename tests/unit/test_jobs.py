@@ -114,8 +114,8 @@ def test_a_name_that_another_command_has_taken_meanwhile_is_no_result(tmp_path, 
         train_to_the_end(tmp_path, [job])
 
 
-def call(home, *words):
-    return CliRunner().invoke(app, ["--home", str(home), "compare", *map(str, words)])
+def call(home, *words, command="compare"):
+    return CliRunner().invoke(app, ["--home", str(home), command, *map(str, words)])
 
 
 def test_a_preset_that_nobody_has_trained_is_said_to_be_one(tmp_path):
@@ -146,3 +146,9 @@ def test_presets_are_trained_once_and_compared(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "start", lambda *_: pytest.fail("it was trained again"))
     again = call(tmp_path, *asked)
     assert (json.loads(again.stdout), again.stderr) == (found, "")
+    courses = call(tmp_path, *asked, "--checkpoint", "last", command="collapse")
+    assert [course["run"] for course in json.loads(courses.stdout)] == ["slow-1", "fast-1"]
+    page = tmp_path / "page.html"
+    written = call(tmp_path, *asked[:-1], "--quick", "-o", page, command="report")
+    assert written.stdout.startswith(f"wrote {page}")
+    assert "slow-1" in page.read_text()

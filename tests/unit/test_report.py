@@ -27,6 +27,8 @@ from memlab.render.page import page
 from memlab.render.series import Series
 from memlab.rundir import RunDir
 
+pytestmark = pytest.mark.slow
+
 ROWS = [started(), trained(10, 3.0), evaluated(0, 5.0, 5.0), evaluated(10, 0.2, 3.5, confident=(0.9, 0.05))]
 TORCH = {"Passages", "Measures of memorisation", "Attractors", "Landscapes", "Collapse", "Alignment", "The paper's claims"}
 
