@@ -318,7 +318,8 @@ def _build(kind: type, table: Any, prefix: str) -> Any:
     hints = typing.get_type_hints(kind)
     for key in table:
         if key not in hints:
-            known = [prefix + name for name in hints] if prefix else [*hints, *names_of_settings()]
+            elsewhere = [name for name in names_of_settings() if not prefix or name.endswith(f".{key}")]
+            known = [*(prefix + name for name in hints), *elsewhere]
             raise ConfigError(f"no setting '{prefix}{key}'{did_you_mean(prefix + key, known)}")
     return kind(**{key: convert(hints[key], value, prefix + key) for key, value in table.items()})
 

@@ -42,10 +42,10 @@ class TrainingError(MemlabError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'docs-full'?` for the nearest known name, else the list of what there is (or nothing).
 
-    A setting is known by its last part too: 'lr' means 'train.lr'.
+    A setting is known by its last part too: 'lr' and 'model.lr' mean 'train.lr'.
     """
-    names = sorted(known)
-    nearest = [word for word in names if word.endswith(f".{name}")] or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    names, last = sorted(known), name.rpartition(".")[2]
+    nearest = [word for word in names if word.endswith(f".{last}")] or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if nearest:
         return f"; did you mean {' or '.join(map(repr, nearest))}?"
     return f"; there are: {', '.join(names)}" if names else ""

@@ -172,7 +172,7 @@ class TestErrors:
     def test_tables_without_the_column_are_refused(self, tmp_path):
         parquet.write_table(pyarrow.table({"TEXT": ["x"]}), tmp_path / "a.parquet")
         with pytest.raises(
-            DataError, match=r"no column 'text'; there are: TEXT; give a folder of .txt books, or of tables with that column"
+            DataError, match=r"no column 'text', only TEXT; give a folder of .txt books, or of tables with that column"
         ):
             texts_of(data_dir=str(tmp_path))
 

@@ -289,7 +289,7 @@ class TestErrors:
         else:
             datasets.Dataset.from_dict({"number": [1], "txt": ["x"]}).save_to_disk(folder)
         with pytest.raises(
-            DataError, match=r"no column 'text'; did you mean 'txt'\?; there are: number, txt; give OpenWebText's own files"
+            DataError, match=r"no column 'text', only number, txt; give OpenWebText's own files"
         ):
             read(data_dir=str(folder))
 

@@ -45,8 +45,9 @@ def count(path: Path) -> int:
 
 def missing(path: Path, column: str, columns: Iterable[str], move: str) -> DataError:
     """The error that names a column that is not there, and those that are."""
-    hint, listed = did_you_mean(column, columns), f"; there are: {', '.join(sorted(columns))}"
-    return DataError(f"{path} has no column '{column}'{hint}{'' if hint == listed else listed}; {move}")
+    there = sorted(columns)
+    meant = did_you_mean(column, there)
+    return DataError(f"{path} has no column '{column}', only {', '.join(there)}; {move}{meant if meant.endswith('?') else ''}")
 
 
 def _parquet(path: Path, column: str, move: str, rows_at_once: int) -> Iterator[Any]:
