@@ -1,7 +1,8 @@
 """Pictures of the lab's screens for the README: python scripts/screens.py HOME docs/pictures [--theme dark]
 
-HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over; ATTRACTOR, LANDSCAPE and TOKENS ask the run
-named by --ask, or the newest. Nothing is changed there but that its patterns and its ranking are stored.
+HOME has the runs that are shown; LIVE shows the newest, with the third after it laid over; ATTRACTOR, LANDSCAPE, TOKENS and CLAIMS ask
+the run named by --ask, or the newest; SWEEP shows the newest sweep, if there is one. Nothing is changed there but that its patterns and
+its ranking are stored.
 """
 
 import argparse
@@ -14,11 +15,13 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from memlab.lab import grids
 from memlab.lab.questions import Question
 from memlab.tui.app import LabApp
 from memlab.tui.themes import NAMES
 
 _PATIENCE_SECONDS = 120
+CLAIM = 7  # that blocks search for the nearest pattern
 
 
 async def until(pilot: Pilot, condition: Callable[[], object]) -> None:
@@ -33,6 +36,7 @@ async def until(pilot: Pilot, condition: Callable[[], object]) -> None:
 def save(app: LabApp, path: Path) -> None:
     svg = app.export_screenshot(title="memlab")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # nothing is fetched
+    svg = svg.replace("␊", "↵")  # which more fonts have
     path.write_text(svg.replace("Fira Code", "DejaVu Sans Mono, Menlo, Consolas"), encoding="utf-8")
 
 
@@ -73,6 +77,16 @@ async def take(home: Path, folder: Path, theme: str, size: tuple[int, int], ask:
             await pilot.press(*["right"] * 30)
             await pilot.pause(1)
             save(app, folder / "tokens.svg")
+            app.open("claims", Path(path))
+            await until(pilot, lambda: "A few delta" in shown(app) and "checking" not in shown(app))
+            await pilot.press(*["down"] * CLAIM)
+            await pilot.pause(1)
+            save(app, folder / "claims.svg")
+            if grids.sweep_names(home):
+                app.open("sweep")
+                await until(pilot, lambda: "capacity holds" in shown(app))
+                await pilot.pause(2)
+                save(app, folder / "sweep.svg")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,12 +51,13 @@ class Tiles:
 
 @dataclass(frozen=True)
 class TilesPicture:
-    """A drawn table, and where its cells are: `rows` and `columns` are those shown, from (left, top) on, each `cell` wide."""
+    """A drawn table, and where its cells are: `rows` and `columns` are those shown, from (left, top) on, each `cell` wide, `tall` high."""
 
     runs: list[Runs]
     left: int = 0
     top: int = 0
     cell: int = 1
+    tall: int = 1
     rows: range = range(0)
     columns: range = range(0)
 
@@ -72,9 +73,18 @@ class TilesPicture:
 
     def at(self, column: int, row: int) -> tuple[int, int] | None:
         """Row and column of the table that a cell of the terminal shows; None beside the table."""
-        across, down = (column - self.left) // self.cell, row - self.top
+        across, down = (column - self.left) // self.cell, (row - self.top) // self.tall
         inside = 0 <= down < len(self.rows) and 0 <= across < len(self.columns)
         return (self.rows[down], self.columns[across]) if inside else None
+
+    def lines_of(self, row: int) -> range:
+        """The lines of the picture that a row of the table is drawn on."""
+        first = self.top + (row - self.rows.start) * self.tall
+        return range(first, first + self.tall)
+
+    def line_of(self, row: int) -> int:
+        """The one of these with its name and its values."""
+        return self.lines_of(row)[(self.tall - 1) // 2]
 
 
 def draw(
@@ -83,6 +93,7 @@ def draw(
     width: int,
     height: int,
     cell: int = 7,
+    tall: int = 1,
     first: int = 0,
     first_row: int = 0,
     cursor: tuple[int, int] | None = None,
@@ -92,9 +103,10 @@ def draw(
 ) -> TilesPicture:
     """The table from the column `first` and the row `first_row` on, as much as fits: exactly `height` lines of exactly `width` cells.
 
-    Every cell is `cell` columns wide and has the colour of its value, and the value where there are five columns; without 256 colours a
-    shade. The one under the cursor is in brackets, one without a value has a dot. Colours are those of the whole table, or over
-    value_range, so that they stay while it is scrolled. In little space the ramp goes first, then the title, then the columns' names.
+    Every cell is `cell` columns wide and `tall` lines high, and has the colour of its value, and the value where there are five columns;
+    without 256 colours a shade. The one under the cursor is in brackets, one without a value has a dot. Colours are those of the whole
+    table, or over value_range, so that they stay while it is scrolled. In little space the ramp goes first, then the title, then the
+    columns' names.
     """
     if width < 1 or height < 1:
         return TilesPicture([])
@@ -104,9 +116,10 @@ def draw(
     title, top = int(bool(tiles.title) and height >= _TITLE), int(height >= _NAMES and cell >= _NAME)
     has_ramp = height >= _RAMP
     columns = range(min(max(first, 0), values.shape[1]), min(max(first, 0) + n_columns, values.shape[1]))
-    n_rows = height - title - top - has_ramp
+    tall = max(min(tall, height - title - top - has_ramp), 1)
+    n_rows = (height - title - top - has_ramp) // tall
     rows = range(min(max(first_row, 0), values.shape[0]), min(max(first_row, 0) + n_rows, values.shape[0]))
-    picture = TilesPicture([], left, title + top, max(min(cell, width), 1), rows, columns)
+    picture = TilesPicture([], left, title + top, max(min(cell, width), 1), tall, rows, columns)
     _draw_names(sheet, tiles, picture, bool(title), bool(top), ascii)
     for row in rows:
         for column in columns:
@@ -114,7 +127,7 @@ def draw(
     _draw_edges(sheet, tiles, picture, scale, brush)
     if has_ramp:
         _draw_ramp(sheet, tiles, picture, scale, brush, height - 1)
-    return TilesPicture(sheet.runs(depth != "none"), left, title + top, picture.cell, rows, columns)
+    return replace(picture, runs=sheet.runs(depth != "none"))
 
 
 def shown(tiles: Tiles, width: int, cell: int = 7, ascii: bool = False) -> int:  # noqa: A002
@@ -133,8 +146,8 @@ def _fit(tiles: Tiles, width: int, cell: int, ascii: bool) -> tuple[int, int]:  
 def _draw_names(sheet: Sheet, tiles: Tiles, picture: TilesPicture, has_title: bool, has_names: bool, ascii: bool) -> None:  # noqa: A002
     if has_title:
         sheet.write(0, 0, safe(tiles.title, sheet.width, ascii=ascii), "1")
-    for offset, row in enumerate(picture.rows):
-        sheet.write(0, picture.top + offset, safe(tiles.rows[row], picture.left - 1, ascii=ascii))
+    for row in picture.rows:
+        sheet.write(0, picture.line_of(row), safe(tiles.rows[row], picture.left - 1, ascii=ascii))
     for offset, column in enumerate(picture.columns if has_names else ()):
         name = safe(tiles.columns[column], max(picture.cell - 1, 1), ascii=ascii)
         start = picture.left + offset * picture.cell
@@ -147,12 +160,14 @@ def _draw_cell(
     number = int(steps(scale.fraction(np.float64(value))))
     words = _number(value, picture.cell, brush.ascii)
     shade = "" if brush.colored or number < 0 else _shade(scale, value, brush.ascii)
-    text = f"{shade}{words:^{picture.cell - len(shade)}}" if words or not shade else shade * picture.cell
-    if has_cursor:
-        text = f"[{text[1:-1]}]" if picture.cell > 1 else "X"
     style = brush.ink(number, has_cursor) if number >= 0 or has_cursor else QUIET
     start = picture.left + (place[1] - picture.columns.start) * picture.cell
-    sheet.write(start, picture.top + place[0] - picture.rows.start, text, style)
+    for line in picture.lines_of(place[0]):
+        told = words if line == picture.line_of(place[0]) else ""
+        text = f"{shade}{told:^{picture.cell - len(shade)}}" if words or not shade else shade * picture.cell
+        if has_cursor:
+            text = f"[{text[1:-1]}]" if picture.cell > 1 else "X"
+        sheet.write(start, line, text, style)
 
 
 def _draw_edges(sheet: Sheet, tiles: Tiles, picture: TilesPicture, scale: Scale, brush: Brush) -> None:
@@ -164,7 +179,8 @@ def _draw_edges(sheet: Sheet, tiles: Tiles, picture: TilesPicture, scale: Scale,
             continue
         value = values[row, edge] if edge < values.shape[1] else math.nan
         number = int(steps(scale.fraction(np.float64(value))))
-        sheet.put(column, picture.top + row - picture.rows.start, line, brush.ink(number, True) if number >= 0 else "1")
+        for down in picture.lines_of(row):
+            sheet.put(column, down, line, brush.ink(number, True) if number >= 0 else "1")
 
 
 def _number(value: float, cell: int, ascii: bool) -> str:  # noqa: A002

@@ -11,6 +11,7 @@ from memlab import config
 from memlab.lab import grids
 from memlab.lab.grids import Cell, Grid, Sweep
 from memlab.render.safe import is_harmful
+from memlab.tui.widgets.sweepmap import SweepMap
 
 SWEEP = Sweep("tiny", Grid("demo", "Tiny models", ("1x8", "1x16"), tokens=(72, 144), seeds=(0, 1)), config.Experiment())
 
@@ -43,11 +44,20 @@ async def opened(player, *words):
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 34), (200, 50)])
 async def test_the_map_is_shown_in_every_size(home, size):
     async with lab(home, size) as player:
-        text = await opened(player, "1x16", "[", "1.5", "2.5", "72", "144")
+        around = ("tiny", "training loss", "mean of seeds", "┃ capacity", "capacity holds all of it", "enter open")
+        text = await opened(player, "1x16", "[", "1.5", "2.5", "72", "144", *(around if size[0] >= 80 else ()))
         assert all(len(line.rstrip()) <= size[0] for line in text.splitlines())
-        if size[0] >= 80:
-            for words in ("tiny", "training loss", "mean of seeds", "┃ capacity", "capacity holds all of it", "enter open"):
-                assert words in text
+
+
+@played
+async def test_with_room_cells_are_tall_and_a_click_anywhere_in_one_chooses_it(home):
+    async with lab(home, (120, 34)) as player:
+        await opened(player, "1x16")
+        here = player.app.screen.query_one(SweepMap)
+        assert here._picture.tall > 1
+        left, top = here._picture.left + here._picture.cell + 1, here._picture.lines_of(1)[-1]
+        await player.pilot.click(SweepMap, offset=(here.gutter.left + left, here.gutter.top + top))
+        assert here.cursor == (1, 1)
 
 
 @played

@@ -7,6 +7,7 @@ from rich.text import Text
 from memlab.lab.summary import loss_words
 from memlab.lab.sweep import CellFacts, Standing
 from memlab.lab.sweep_shown import SHOWN, regime, sizes_from_top, tiles
+from memlab.render.safe import width as cells_of
 from memlab.render.scale import count, decimal, percent, short
 from memlab.render.tiles import Tiles
 from memlab.tui.widgets.tilemap import TileMap
@@ -14,7 +15,8 @@ from memlab.tui.widgets.tilemap import TileMap
 if TYPE_CHECKING:
     from memlab.tui.app import LabApp
 
-_CELL = 9
+_CELL, _WIDEST, _TALLEST = 9, 16, 5  # columns of a cell, and how large it gets where there is room
+_AROUND = 3  # lines for the names of the columns and the ramp, and one between
 
 
 class SweepMap(TileMap):
@@ -47,6 +49,11 @@ class SweepMap(TileMap):
     @property
     def cursor(self) -> tuple[int, int]:
         return self._row, self._column
+
+    def cell_size(self, table: Tiles, width: int, height: int) -> tuple[int, int]:
+        beside = max(map(cells_of, table.rows)) + 1
+        wide = min((width - beside) // len(table.columns), _WIDEST)
+        return max(wide, _CELL), max(1, min((height - _AROUND) // len(table.rows), _TALLEST))
 
     def go_to(self, row: int, column: int) -> None:
         if self.standing:

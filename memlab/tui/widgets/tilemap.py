@@ -9,6 +9,7 @@ from textual.message import Message
 
 from memlab.render import tiles
 from memlab.render.palette import depth_of
+from memlab.render.tiles import Tiles
 from memlab.tui.widgets.lines import Lines
 
 CELL = 7
@@ -38,7 +39,7 @@ class TileMap(Lines, can_focus=True):
         self._first = self._first_row = 0
         self._picture = tiles.TilesPicture([])
 
-    def tiles(self) -> tiles.Tiles | None:
+    def tiles(self) -> Tiles | None:
         """The table, None where there is nothing yet."""
         return None
 
@@ -46,6 +47,10 @@ class TileMap(Lines, can_focus=True):
     def cursor(self) -> tuple[int, int]:
         """Row and column of the table."""
         return 0, 0
+
+    def cell_size(self, table: Tiles, width: int, height: int) -> tuple[int, int]:
+        """Columns and lines of each cell, on so many."""
+        return self._cell, 1
 
     def go_to(self, row: int, column: int) -> None:
         """Put the cursor on a cell, or on the nearest there is; Moved where it was on another."""
@@ -57,9 +62,10 @@ class TileMap(Lines, can_focus=True):
             self.show([])
             return
         lab = self.app
-        n_columns = tiles.shown(table, width, self._cell, lab.ascii)
+        cell, tall = self.cell_size(table, width, height)
+        n_columns = tiles.shown(table, width, cell, lab.ascii)
         self._first = min(max(self._first, cursor[1] - n_columns + 1), cursor[1], max(len(table.columns) - n_columns, 0))
-        wish = {"cell": self._cell, "cursor": cursor, "depth": depth_of(lab.color, os.environ), "ascii": lab.ascii}
+        wish = {"cell": cell, "tall": tall, "cursor": cursor, "depth": depth_of(lab.color, os.environ), "ascii": lab.ascii}
         for _ in range(2):  # the second time where the cursor was above or below what was shown
             self._picture = tiles.draw(table, width=width, height=height, first=self._first, first_row=self._first_row, **wish)
             rows = self._picture.rows
