@@ -172,9 +172,11 @@ def _controls(found: dict[str, Any]) -> str:
     counts = found["n_controls"]
     if counts is None:
         return ""
+    repeated = found["n_repeated"]
+    others = f"; {repeated['training']:,} and {repeated['validation']:,} others stand in the training text elsewhere too and were left out"
     return (
         f"d² is to the nearest pattern; of {counts['training']:,} queries of training text and {counts['validation']:,} of held-out text "
-        "the median, and the middle nine tenths in brackets"
+        f"the median, and the middle nine tenths in brackets{others if any(repeated.values()) else ''}"
     )
 
 

@@ -23,6 +23,7 @@ PATTERNS, QUERIES, SEED, POSITIONS = 4096, 256, 0, "all"
 UNTRAINED = 0  # the step of the null
 DOCUMENTS, FIXED, RANDOM = "documents", "fixed", "random"  # how a run cuts its text into rows
 _OWN = "Among the patterns are the tokens that training queries stand at, from windows that begin elsewhere; held-out text has none there."
+_REPEATED = "Text that stands in the training text elsewhere too is not asked with, of either part."
 _CAUTIONS = {
     DOCUMENTS: "Patterns come from other documents than the training queries ({runs}): a document has one beginning only and would find "
     "itself.",
@@ -104,7 +105,7 @@ def cautions(cuts: Mapping[str, str]) -> list[str]:
     """What the way in which runs cut their text means for queries of training text, of how each run does it."""
     named = {cut: ", ".join(run for run, one in cuts.items() if one == cut) for cut in cuts.values()}
     own = [_OWN] if set(named) - {DOCUMENTS} else []
-    return own + [words.format(runs=named[cut]) for cut, words in _CAUTIONS.items() if cut in named]
+    return [*own, _REPEATED] + [words.format(runs=named[cut]) for cut, words in _CAUTIONS.items() if cut in named]
 
 
 def in_common(asked: Sequence[Asked]) -> list[Asked]:
