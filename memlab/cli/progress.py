@@ -2,10 +2,13 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from memlab.cli.terminal import look
+
+_LINE_SECONDS = 15.0  # between two lines on the same piece of work, where there is no terminal
 
 
 @contextlib.contextmanager
@@ -46,10 +49,15 @@ def reporting() -> Iterator[Callable[[str, int, int | None, str], None]]:
 
 
 class _Lines:
+    """A line for each piece of work, and now and then how far it is."""
+
     def __init__(self) -> None:
-        self._doing = ""
+        self._doing, self._said = "", 0.0
 
     def __call__(self, work: dict[str, Any]) -> None:
-        if work["doing"] != self._doing:
-            self._doing = work["doing"]
-            print(f"{self._doing} …" if not look().ascii else f"{self._doing} ...", file=sys.stderr, flush=True)
+        now = time.monotonic()
+        is_new = work["doing"] != self._doing
+        if is_new or (work["total"] and now - self._said > _LINE_SECONDS):
+            self._doing, self._said = work["doing"], now
+            far = "" if is_new else f", {work['done']:,} of {work['total']:,} {work['unit']}"
+            print(f"{self._doing}{far} {'...' if look().ascii else '…'}", file=sys.stderr, flush=True)

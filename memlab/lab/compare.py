@@ -11,6 +11,7 @@ from memlab.lab.listing import row_of
 from memlab.lab.view import Axis, RunView, open_view
 from memlab.render import look
 from memlab.render.safe import safe
+from memlab.render.scale import decimal
 from memlab.render.series import Floor, Series
 from memlab.rundir import RunDir
 
@@ -48,11 +49,14 @@ def series_of(views: Sequence[RunView], axis: Axis, ascii: bool = False) -> list
 
 def floors_of(views: Sequence[RunView]) -> list[Floor]:
     """The floors of all runs; one that several share once, others with the run's name."""
-    by_floor: dict[tuple[str, float], list[str]] = {}
+    by_words: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for view in views:
         for floor in view.floors():
-            by_floor.setdefault((floor.name, round(floor.value, 3)), []).append(safe(view.run.name))
-    return [Floor(name if len(names) == len(views) else f"{name}, {', '.join(names)}", value) for (name, value), names in by_floor.items()]
+            by_words.setdefault((floor.name, decimal(floor.value)), []).append((safe(view.run.name), floor.value))
+    return [
+        Floor(name if len(of) == len(views) else f"{name}, {', '.join(run for run, _ in of)}", of[0][1])
+        for (name, _), of in by_words.items()
+    ]
 
 
 def facts_of(views: Sequence[RunView]) -> Table:

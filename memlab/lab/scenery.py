@@ -13,6 +13,7 @@ from memlab.render.card import context, quoted
 from memlab.render.field import KINDS, Field, Kind, Marker
 from memlab.render.scale import count, decimal, percent
 
+_NOTHING = 5e-4  # of the typical squared distance: an energy below is nothing
 _NUMBERED = 5  # of the nearest patterns, that carry their number
 _ALONE, _CROWD = 1.05, 0.1  # effective patterns up to which one alone decides; share of all from which on nearly all take part
 
@@ -151,9 +152,8 @@ def steps(found: Landscape) -> list[Line]:
 
 
 def _rounded(value: float, scale: float) -> float:
-    """To a thousandth of what is typical: what is less is rounding, or nothing worth a column."""
-    unit = 10.0 ** (math.floor(math.log10(scale)) - 3) if scale > 0 else 1e-9
-    return round(value / unit) * unit
+    """0 for what is less than a two-thousandth of what is typical: it is rounding, or nothing worth a column."""
+    return 0.0 if abs(value) < _NOTHING * scale else value
 
 
 def _kind_of(one: FixedPoint) -> Kind:

@@ -34,7 +34,7 @@ def asked(found: _Found, width: int, *, color: bool = True, ascii: bool = False)
     """The end of the text up to the position that is asked at, its token in brackets."""
     tokens, position = found["asked"]["tokens"], found["position"]
     before = {"before": "".join(tokens[:position]), "token": tokens[position]}
-    words = f"position {position} of {len(tokens)}"
+    words = f"position {position} (0 to {len(tokens) - 1})"
     return f"{_dim(words, color)}  {context(before, max(width - cells(words) - 2, _SHORTEST), ascii)}"
 
 

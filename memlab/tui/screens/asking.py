@@ -101,14 +101,19 @@ class AskingScreen(RequestScreen):
         self._ask_about(question)
 
     def _name_question(self, question: Question) -> None:
-        self.query_one("#asked", Line).value = words_of(question)
+        line = self.query_one("#asked", Line)
+        line.value = words_of(question)
+        line.cursor_position = len(line.value)
 
     @property
     def _main(self) -> Widget:
         return self.query_one(self.MAIN)
 
     def action_ask(self) -> None:
-        self.query_one("#asked", Line).focus()
+        """Type another text in the place of this one, or go on with it."""
+        line = self.query_one("#asked", Line)
+        line.focus()
+        line.action_select_all()
 
     def action_close(self) -> None:
         if self.is_typing:

@@ -100,7 +100,7 @@ class ClaimsScreen(RequestScreen):
 
     def on_resize(self) -> None:
         super().on_resize()
-        self.call_after_refresh(self._draw_claim)
+        self.call_after_refresh(self._draw)
 
     def _draw_claim(self) -> None:
         pane, claim = self.query_one("#claim"), self.current

@@ -32,7 +32,7 @@ class SliceWords(VerticalScroll):
         lines += [Text(), lab.text("slice", "accent"), *self._pairs(scenery.facts(found), room)]
         notes = [Text(lab.safe(f"note: {note}"), lab.style("quiet")) for note in scenery.notes(found)]
         text.update(Text("\n").join([*lines, *([Text(), *notes] if notes else [])]))
-        where = lab.text(f"position {found.position} of {len(found.tokens)}", "quiet")
+        where = lab.text(f"position {found.position} (0 to {len(found.tokens) - 1})", "quiet")
         name_pane(self, Text.assemble(("state", "bold"), "  ", where))
 
     def _pairs(self, pairs: list[scenery.Line], room: int) -> list[Text]:
