@@ -68,7 +68,7 @@ ACTIONS = (
     Action("reverse", "O", "reverse", "Turn the order round", ("runs",), hidden=True),
     Action("remove", "x", "remove", "Remove the run with everything in it; asks first", ("runs",)),
     Action("copy-path", "y", "copy path", "Copy the path of the run", ("runs",)),
-    Action("compare", "c", "compare", "Show the selected runs side by side: curves, figures, settings", ("runs",)),
+    Action("compare", "c", "compare", "Show the selected runs side by side: curves, figures, settings", ("runs",), stays=True),
     Action("sweeps", "w", "sweeps", "The heat maps of sweeps over model size and data", ("runs",)),
     Action("clear", "escape", "show all", "Take back the filter and the selection", ("runs",), hidden=True),
     Action("leave", "d,escape", "leave it running", "Back to the runs; the trainer goes on", ("live",), stays=True),
