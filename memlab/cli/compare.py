@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
 from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
@@ -53,7 +54,10 @@ def compare(
     else:
         draw(_picture(views, x, log))
         say("")
+        against = measured.pop(lab.AGAINST, [])
         draw(_table(views, {name: [compared_words(name, value) for value in values] for name, values in {**facts, **measured}.items()}))
+        if against:
+            say_paragraphs("", _against(views, against))
         if differ:
             say("\nSettings that differ")
             draw(_table(views, {name: ["" if value is None else str(value) for value in values] for name, values in differ.items()}))
@@ -85,6 +89,14 @@ def _file(views: "list[RunView]", x: Any, log: bool, kind: Literal["png", "svg"]
 
     labels = {"x_label": x, "y_label": "loss (nats per token)"}
     return image.curves(lab.series_of(views, x), lab.floors_of(views), kind=kind, log_y=log, **labels)
+
+
+def _against(views: "list[RunView]", references: list[str | None]) -> str:
+    """What bits are counted against, which has to be the same for them to compare."""
+    if len(set(references)) == 1:
+        return f"Bits are counted against {references[0]}."
+    told = "; ".join(f"{view.run.name} {words or 'no reference'}" for view, words in zip(views, references, strict=True))
+    return f"Bits are counted against another reference in each run, and do not compare: {told}."
 
 
 def _table(views: "list[RunView]", words: dict[str, list[str]]) -> str:

@@ -163,7 +163,8 @@ def _notes(found: "Sizing") -> list[str]:
         "parameters, embeddings too; the other rules count attention and feed-forward only.",
         "N = O(D²) carries on the ratio 8.63e-10 that the paper measured between 40 and 80 million parameters; as stated the loss is then "
         "ln Z + 1/Z = 1, whatever the data. Kaplan: the loss is at most 2 % above that on endless data.",
-        "Kaplan, Chinchilla: the loss on unseen web text by each law; training: the least training loss that the capacity leaves. "
+        "Kaplan, Chinchilla: the loss on unseen web text by each law; training: what learning by heart alone reaches at best, with nothing "
+        f"that generalises{'' if held.exact else '; the bits are an upper bound, and so is this'}. "
         f"Chinchilla's E is {scaling.CHINCHILLA_E:g}; the paper quotes {scaling.CHINCHILLA_E_AS_QUOTED:g}, which takes 0.08 off.",
     ]
     if min(one.n_params for one in found.choices) < _FITTED:

@@ -52,7 +52,7 @@ def report(
     from memlab.lab.report.sweep import sweep_of, sweep_report
     from memlab.render.scale import nbytes
 
-    kind = format or Format(_SUFFIXES.get(output.suffix.lower(), "html") if output else "html")
+    kind = format or _format_of(output)
     sweep = sweep_of(context.obj, names[0]) if len(names) == 1 else None
     named, jobs = ([], []) if sweep else runs_and_jobs(context.obj, names, train, settings)
     runs = list(dict.fromkeys(named))
@@ -64,6 +64,14 @@ def report(
         progress("drawing", 0, None, "")
         _write(found, kind, path)
     say(f"wrote {path} ({nbytes(path.stat().st_size)})")
+
+
+def _format_of(output: Path | None) -> Format:
+    """As the name of the file says, which may end in nothing. Raises UsageError for one that says something else."""
+    suffix = output.suffix.lower() if output else ""
+    if suffix and suffix not in _SUFFIXES:
+        raise UsageError(f"{output} ends in {suffix}; a report is written as .html or .md, or give --format")
+    return Format(_SUFFIXES.get(suffix, "html"))
 
 
 def _name(names: list[str]) -> str:

@@ -15,6 +15,7 @@ from memlab.render.scale import decimal
 from memlab.render.series import Floor, Series
 from memlab.rundir import RunDir
 
+AGAINST = "counted against"  # what bits are bits against; runs with different references do not compare
 Table = dict[str, list[Any]]  # by what it is, one value a run; None where a run has none
 
 
@@ -96,6 +97,8 @@ def measures_of(views: Sequence[RunView], home: Path, names: Sequence[str], prog
             part = {"training": "training", "validation": "held-out"}.get(figure["part"])
             name = figure["name"] + (f", {part}" if part else "")
             table.setdefault(name, [None] * len(views))[number] = {**figure["estimate"], "unit": figure["unit"]}
+            if "against" in figure:
+                table.setdefault(AGAINST, [None] * len(views))[number] = figure["against"]
     return table
 
 

@@ -135,11 +135,14 @@ def measure(
     progress: Progress = quiet,
     reference: str = AUTO,
 ) -> Figures:
-    """The figures of `examine` alone; a reference is made only where one of the measures compares with it."""
+    """The figures of `examine` alone; a reference is made only where one of the measures compares with it, which `against` then names."""
     memory = open_model(run, home, checkpoint, device, progress)
     names = registry.names("measure") if measures is None else measures
     other = _reference(memory, home, reference, device, progress)[0] if any(map(_uses_reference, names)) else None
-    return _figures(memory, home, _material(memory, n, seed, progress, other), names)
+    found = _figures(memory, home, _material(memory, n, seed, progress, other), names)
+    if other:
+        found |= {name: [{**figure, "against": other.words} for figure in found[name]] for name in filter(_uses_reference, found)}
+    return found
 
 
 def export(found: Examined, path: Path) -> None:

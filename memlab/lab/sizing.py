@@ -128,6 +128,8 @@ def nearest_preset(home: Path, n_params: float | None, n_tokens: float | None) -
             one = Nearest(name, _params_of(experiment), _tokens_of(experiment.data))
         except (MemlabError, KeyError):  # of the user's own, or of a family that takes any model
             continue
+        if experiment.data.insertions:  # its text is not as it was found
+            continue
         away = [abs(math.log(one.n_params / n_params))] if n_params else []
         away += [abs(math.log(one.n_tokens / n_tokens))] if n_tokens and one.n_tokens else [math.inf] if n_tokens else []
         found.append((sum(away), one))

@@ -117,7 +117,11 @@ def set_axes(axes: Any, view: View, x_label: str, y_label: str, log_x: bool = Fa
 
 
 def set_legend(figure: Any, axes: Any, **look: Any) -> None:
-    """What has a label, below the axes."""
+    """What has a label, below the axes, in as many columns as there is room for."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 4), **look)
+    for columns in range(min(len(handles), 4), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, **look)
+        figure.draw_without_rendering()
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()

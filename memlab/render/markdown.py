@@ -38,12 +38,13 @@ def _section(section: Section, level: int, folder: str, files: dict[str, bytes],
     if any(isinstance(block, Passage) for block in section.blocks):
         yield "; ".join(f"{words(kind.sign)} {name}: {words(kind.meaning)}" for name, kind in KINDS.items())
     for block in section.blocks:
+        is_counted = isinstance(block, Figure | Passage | Listing)
+        name, _ = numbers.name("Table" if isinstance(block, Listing) else "Figure") if is_counted else ("", "")
         if isinstance(block, Figure):
-            yield _figure(block, folder, files)
+            yield _figure(block, f"{folder}/{name.lower().replace(' ', '-')}.svg", files)
         else:
             yield _block(block)
-        if isinstance(block, Figure | Passage | Listing):
-            name, _ = numbers.name("Table" if isinstance(block, Listing) else "Figure")
+        if is_counted:
             yield f"**{name}.** {words(block.caption)}"
         if command := getattr(block, "command", ""):
             yield _code(command)
@@ -51,13 +52,12 @@ def _section(section: Section, level: int, folder: str, files: dict[str, bytes],
         yield from _section(part, level + 1, folder, files, numbers)
 
 
-def _figure(block: Figure, folder: str, files: dict[str, bytes]) -> str:
+def _figure(block: Figure, path: str, files: dict[str, bytes]) -> str:
     drawn = picture(block, "svg")
     if drawn is None:
         return words(NO_PICTURE)
-    name = f"figure-{len(files) + 1}.svg"
-    files[name] = drawn
-    return f"![{words(block.title)}](<{folder}/{name}>)"
+    files[path.rpartition("/")[2]] = drawn
+    return f"![{words(block.title)}](<{path}>)"
 
 
 @singledispatch

@@ -191,8 +191,7 @@ async def test_text_and_passages_are_typed_in_the_line(tmp_path, run):
         child = await opened(player)
         for words, question in ((":train 17", Question("training", number=17)), ("q? n", Question(text="q? n"))):
             n = len(child.asked)
-            await player.press("slash")
-            player.app.screen.focused.value = ""
+            await player.press("slash")  # what is typed now takes the place of what was there
             await player.press(*({" ": "space", ":": "colon", "?": "question_mark"}.get(letter, letter) for letter in words), "enter")
             assert (await asked_again(player, child, n))["question"] == asdict(question)
         n = len(child.asked)

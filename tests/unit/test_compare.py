@@ -47,9 +47,9 @@ def test_each_run_has_one_colour_and_one_glyph(views):
 
 
 def test_floors_that_all_runs_share_are_named_once_and_others_with_their_run(views):
-    views[1].provenance["floors"] = [{"name": "entropy", "loss": 2.0, "how": ""}, {"name": "memorisation", "loss": 0.1, "how": ""}]
+    views[1].provenance["floors"] = [{"name": "entropy", "loss": 2.0, "how": ""}, {"name": "memorisation", "loss": 0.010633, "how": ""}]
     floors = {floor.name: floor.value for floor in compare.floors_of(views)}
-    assert floors == {"entropy floor": 2.0, "1, as stated, first": 1.0, "memorisation floor, second": 0.1}
+    assert floors == {"entropy floor": 2.0, "1, as stated, first": 1.0, "memorisation floor, second": 0.010633}
 
 
 def test_just_the_settings_that_differ_are_listed(views):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from memlab.errors import MemlabError
-from memlab.render import image
+from memlab.render import figure, image
 from memlab.render.field import Field, Marker
 from memlab.render.image import Band
 from memlab.render.palette import ramp
@@ -106,6 +106,19 @@ def test_the_same_picture_is_the_same_file_whatever_the_settings_of_matplotlib(k
     with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "svg.hashsalt": "other"}):
         assert pictures(kind) == first
     assert b"Matplotlib" not in first[0]
+
+
+@pytest.mark.parametrize("length", [8, 60])
+def test_a_legend_takes_as_many_columns_as_fit(length):
+    with figure.new_figure((1000, 400)) as drawn:
+        axes = drawn.subplots()
+        for number in range(8):
+            axes.plot([0, 1], label=f"{number}" * length)
+        figure.set_legend(drawn, axes)
+        (legend,) = drawn.legends
+        drawn.draw_without_rendering()
+        assert legend.get_window_extent().width <= drawn.bbox.width
+        assert (legend._ncols == 4) == (length == 8)
 
 
 def test_settings_of_matplotlib_stay_as_they_are():

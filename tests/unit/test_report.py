@@ -295,7 +295,7 @@ def test_another_file_is_kept_unless_forced(call, tmp_path):
     assert "memlab report" in mine.read_text()
 
 
-@pytest.mark.parametrize(("place", "words"), [("nowhere/r.html", "no folder"), (".", "is a folder")])
+@pytest.mark.parametrize(("place", "words"), [("nowhere/r.html", "no folder"), (".", "is a folder"), ("r.pdf", "ends in .pdf")])
 def test_a_place_that_cannot_be_written_is_named_before_anything_is_computed(call, place, words):
     status, _, err = call("tiny", "-o", place)
     assert (status, words in err, "passages" in err) == (2, True, False)

@@ -48,7 +48,7 @@ def _maps(standing: Standing) -> Iterator[Block]:
         if len(standing.sweep.seeds) > 1:
             words += f", mean of {len(standing.sweep.seeds)} seeds"
         line = CAPACITY_LINE if any(edge is not None for edge in told.edges) else ""
-        caption = " ".join([f"{words}.", *([f"White line: {line}."] if line else [])])
+        caption = " ".join([f"{words}.", *([f"Line: {line}."] if line else [])])
         yield Figure("tiles", {"tiles": told, "line": line}, words, caption, _command(standing, "--show", show, "--svg", f"{show}.svg"))
 
 

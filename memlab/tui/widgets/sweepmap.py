@@ -77,10 +77,15 @@ def cell_lines(lab: "LabApp", standing: Standing, cells: list[CellFacts], width:
     parts += [f"capacity holds {can if can != 'part' else 'a part'} of it"] if can else []
     lines = [lab.text(" · ".join(parts) or "not begun yet", "quiet", width)]
     for cell in cells:
-        lines.append(Text.assemble(*_seed_parts(lab, cell), no_wrap=True))
-        lines[-1].truncate(width)
+        parts = _seed_parts(lab, cell)
+        whole = Text.assemble(*parts, no_wrap=True)
+        lines += (
+            [whole] if whole.cell_len <= width else [Text.assemble("  ", part) if number else part for number, part in enumerate(parts)]
+        )
         if cell.problem:
             lines.append(lab.text(f"  {cell.problem}", "bad", width))
+    for line in lines:
+        line.truncate(width)
     return lines[: max(height, 1)]
 
 
@@ -90,8 +95,5 @@ def _seed_parts(lab: "LabApp", cell: CellFacts) -> list[Text]:
     if cell.memorised is None:
         return [head]
     gap = f"  gap {decimal(cell.gap)}" if cell.gap is not None else ""
-    words = (
-        f"training {loss_words(cell.train_loss)}  validation {loss_words(cell.validation_loss)}{gap}  "
-        f"p > 0.9: {percent(cell.memorised)}, held-out {percent(cell.control)}"
-    )
-    return [head, lab.text(words)]
+    losses = f"training {loss_words(cell.train_loss)}  validation {loss_words(cell.validation_loss)}{gap}"
+    return [head, lab.text(f"{losses}  "), lab.text(f"p > 0.9: {percent(cell.memorised)}, held-out {percent(cell.control)}")]
