@@ -84,6 +84,20 @@ def test_just_the_lines_that_a_model_holds_are_extracted(data, k):
     assert found["memorisation score", "training"].value >= k / len(data.train)
 
 
+def test_passages_shorter_than_a_usual_prompt_have_one_of_half_their_length(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    lines = ["a", "bc", "defg", "hijklmnop", "q" * 60, "rs", "tu", "vwx"]
+    path.write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
+    asked = Data(source="files", source_options={"path": str(path)}, tokenizer="byte", validation=0.25, rows="documents")
+    data = open_rows(open_corpus(tmp_path / "home", asked), asked, 64)
+    material = material_of(data, range(len(data.train)))
+    for some in material.excerpts.values():
+        n_predicted = [len(prompt) - 1 + len(true) for prompt, true in zip(some.prompts, some.continuations, strict=True)]
+        assert sorted(n_predicted)[0] >= 2
+        assert [len(prompt) - 1 for prompt in some.prompts] == [n // 2 for n in n_predicted]
+    assert figures("extraction", material)["passages extracted", "training"].value == 1
+
+
 def test_tokens_held_most_likely_are_those_of_the_lines_held(data):
     rows = [row for row in distinct(data) if data.train.origin(row)[0] >= 0][:9]
     found = figures("exact", material_of(data, rows))
