@@ -318,8 +318,8 @@ def _build(kind: type, table: Any, prefix: str) -> Any:
     hints = typing.get_type_hints(kind)
     for key in table:
         if key not in hints:
-            elsewhere = [name for name in names_of_settings() if not prefix or name.endswith(f".{key}")]
-            known = [*(prefix + name for name in hints), *elsewhere]
+            settings = names_of_settings() if prefix in ("", "data.", "model.", "train.") else []
+            known = [*(prefix + name for name in hints), *(name for name in settings if not prefix or name.endswith(f".{key}"))]
             raise ConfigError(f"no setting '{prefix}{key}'{did_you_mean(prefix + key, known)}")
     return kind(**{key: convert(hints[key], value, prefix + key) for key, value in table.items()})
 
