@@ -10,7 +10,7 @@ from hypothesis import settings
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the cores are shared with the trainers that tests start
 settings.register_profile("memlab", deadline=None, derandomize=True)
-settings.register_profile("quick", settings.get_profile("memlab"), max_examples=25)  # --hypothesis-profile=quick
+settings.register_profile("quick", settings.get_profile("memlab"), max_examples=15)  # --hypothesis-profile=quick
 settings.load_profile("memlab")
 
 # A suite started in the background or by nohup inherits ignored signals, and so would every process that it starts.

@@ -13,6 +13,8 @@ from memlab.lab import recovered
 from memlab.lab.basin import CURVES, PARTS, Wishes, basin, parse_levels
 from memlab.lab.remembering import store_patterns
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["--train", "6", "--validation", "6", "--tokens", "4", "--levels", "0.5,3"]
 FEW = {"train": 6, "validation": 6, "tokens": 4, "levels": (0.5, 3.0)}
 

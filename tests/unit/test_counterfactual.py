@@ -17,6 +17,8 @@ from memlab.lab import counterfactual as lab
 from memlab.lab.remembering import open_model
 from memlab.measures.counterfactual import cut, effects, rows_of, tokens_trained_on, within
 
+pytestmark = pytest.mark.slow
+
 TEXT = config.Data(
     source="uniform",
     source_options={"documents": 48, "length": 12, "vocabulary": 40, "validation_documents": 48},

@@ -15,6 +15,8 @@ from memlab.lab.remembering import open_model
 from memlab.measures.forgetting import course, held_before, times_forgotten
 from memlab.training import checkpoints
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -16,6 +16,8 @@ from memlab.measures.patterns import collect_states
 from memlab.measures.queries import draw_queries
 from memlab.training import checkpoints
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
