@@ -270,6 +270,14 @@ def describe_options(options: type, prefix: str) -> list[dict[str, Any]]:
     return rows
 
 
+def flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """The settings of nested sections by their whole names: {"train": {"lr": 1}} as {"train.lr": 1}. An empty section is a value."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) and value else {f"{before}{key}": value}
+    return found
+
+
 def names_of_settings() -> list[str]:
     return [row["setting"] for row in describe_settings()]
 

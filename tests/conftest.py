@@ -25,13 +25,6 @@ def pytest_configure(config):
         config.option.basetemp = None
 
 
-def pytest_collection_modifyitems(items):
-    """Whatever runs real processes or plays the app is left out of the fast part: ./scripts/test fast."""
-    for item in items:
-        if item.path.parent.name in ("e2e", "tui"):
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _no_trainer_is_left():
     """Every trainer that a test started in this process has ended, and is waited for: each attempt of a run is one process."""

@@ -1,13 +1,15 @@
 """Rows of tokens: windows of the stream, or whole documents, as model inputs and targets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from memlab import config
 from memlab.data import batches
-from memlab.data.corpus import Corpus
+from memlab.data.corpus import Corpus, open_recorded
 from memlab.data.selection import Selection, select
 from memlab.errors import DataError
 
@@ -159,6 +161,11 @@ def open_rows(corpus: Corpus, data: config.Data, context: int) -> RunData:
     held_out = corpus.tokens("validation")
     everything = Selection(held_out, range(len(held_out)), (), int(held_out.ends[-1]), int(held_out.ends[-1]))
     return RunData(corpus, selection, _rows(corpus, selection, data, context), _rows(corpus, everything, data, context), data.order)
+
+
+def recorded_rows(home: Path, recorded: Mapping[str, Any], experiment: config.Experiment) -> RunData:
+    """The rows of a run, from the `corpus` and its `content` that it has recorded. Raises what `open_recorded` and `open_rows` raise."""
+    return open_rows(open_recorded(home, recorded["corpus"], recorded["content"]), experiment.data, experiment.model.context)
 
 
 def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int) -> Rows:

@@ -62,13 +62,12 @@ class Asked:
     @functools.cached_property
     def drawn(self) -> "Drawn":
         """The places, the same for all checkpoints. Raises DataError where the run's corpus is not in this home."""
-        from memlab.data.corpus import open_recorded
-        from memlab.data.rows import open_rows
+        from memlab.data.rows import recorded_rows
         from memlab.measures.drawn import draw
 
         weights_and_text(self.run, self.steps("all")[0])  # explains a run without text
         recorded, experiment = self.run.provenance()["data"], self.run.original()
-        data = open_rows(open_recorded(self.home, recorded["corpus"], recorded["content"]), experiment.data, experiment.model.context)
+        data = recorded_rows(self.home, recorded, experiment)
         choice = self.choice
         return draw(data, experiment.model.context, choice.patterns, choice.queries, choice.positions, choice.seed)
 

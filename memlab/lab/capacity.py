@@ -122,10 +122,16 @@ class Capacity:
 
 def sizes_of(words: str) -> tuple[Size, ...]:
     """`2x16,2x32` as layers and widths. Raises UsageError."""
-    found = [re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,4})", word.strip()) for word in words.split(",")]
-    if not all(found):
+    found = tuple(shape_of(word.strip()) for word in words.split(","))
+    if None in found:
         raise UsageError(f"--sizes is '{words}'; give layers x width with commas between them, such as 1x16,2x32")
-    return tuple((int(one[1]), int(one[2])) for one in found)
+    return found
+
+
+def shape_of(word: str) -> Size | None:
+    """`2x16` as layers and width; None for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,4})", word)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def numbers_of(name: str, words: str) -> tuple[int, ...]:

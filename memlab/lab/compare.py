@@ -104,15 +104,8 @@ def measures_of(views: Sequence[RunView], home: Path, names: Sequence[str], prog
 
 def differences(views: Sequence[RunView]) -> Table:
     """The settings that are not the same in all runs, by name, as they stand; and their corpora where their text differs all the same."""
-    flat = [_flat(config.to_dict(view.run.experiment())) for view in views]
-    names = sorted({name for table in flat for name in table})
+    flat = [config.flat(config.to_dict(view.run.experiment())) for view in views]
+    names = sorted({name for table in flat for name in table} - {"experiment", "expect"})
     found = {name: [table.get(name) for table in flat] for name in names}
     found["corpus"] = [view.provenance.get("data", {}).get("corpus") for view in views]
     return {name: values for name, values in found.items() if len(set(map(repr, values))) > 1}
-
-
-def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        found |= _flat(value, f"{before}{key}.") if isinstance(value, dict) and value else {f"{before}{key}": value}
-    return {name: value for name, value in found.items() if name not in ("experiment", "expect")}

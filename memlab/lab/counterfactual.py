@@ -148,14 +148,11 @@ def series(found: Counterfactual) -> "list[Series]":
 
 
 def _open(run: RunDir, home: Path) -> _Model:
-    from memlab.data.corpus import open_recorded
-    from memlab.data.rows import open_rows
+    from memlab.data.rows import recorded_rows
 
-    step, experiment = choose_checkpoint(run, "last"), run.original()
+    step = choose_checkpoint(run, "last")
     about = weights_and_text(run, step)
-    return _Model(
-        run, step, about, open_rows(open_recorded(home, about["corpus"], about["content"]), experiment.data, experiment.model.context)
-    )
+    return _Model(run, step, about, recorded_rows(home, about, run.original()))
 
 
 def _check_alike(models: Sequence[_Model]) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,13 @@ from memlab.config import setting
 from memlab.errors import ConfigError, RunError, UnknownName, UsageError, did_you_mean
 from memlab.files import explained, read_json, write_json
 from memlab.home import is_plain_name, presets_of
-from memlab.lab.capacity import heads
+from memlab.lab.capacity import heads, shape_of
 from memlab.lab.starting import check, settle
 from memlab.render.scale import short
 from memlab.theory.matched import LATER
 
 GRIDS = Path(__file__).parents[1] / "grids"
 
-_SHAPE = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,4})")  # layers x width
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 _FORMAT = 1  # of sweep.json
 
@@ -93,15 +91,14 @@ class Sweep:
 
     def experiment(self, cell: Cell) -> config.Experiment:
         """What a cell trains."""
-        shape = _SHAPE.fullmatch(cell.size)
-        layers, width = (int(shape[1]), int(shape[2])) if shape else (0, 0)
         changes: dict[str, Any] = {
             "experiment": f"{self.grid.title or self.name}: {cell.size} on {amount_words(cell.amount)}",
             "expect": "",
             "train.seed": cell.seed,
             ("data.tokens" if isinstance(cell.amount, int) else "data.fraction"): cell.amount,
         }
-        if shape:
+        if shape := shape_of(cell.size):
+            layers, width = shape
             changes |= {"model.options.n_layer": layers, "model.options.n_embd": width, "model.options.n_head": heads(width)}
         else:
             changes["model.size"] = cell.size
@@ -161,7 +158,9 @@ def read_grid(home: Path, path: Path) -> Sweep:
     try:
         grid = config.build_options(Grid, tomllib.loads(path.read_text(encoding="utf-8")), "grid")
         base = config.read(registry.preset_path(grid.preset, presets_of(home)))
-        changes = dict(_flat({"data": grid.data, "model": grid.model, "train": grid.train}))
+        changes = {
+            name: value for name, value in config.flat({"data": grid.data, "model": grid.model, "train": grid.train}).items() if value != {}
+        }
         sweep = Sweep(path.stem, grid, settle(home, config.changed(base, changes)))
         for cell in sweep.cells():
             check(sweep.experiment(cell))
@@ -193,11 +192,3 @@ def load(folder: Path) -> Sweep:
     except (TypeError, KeyError, ValueError, ConfigError) as error:
         raise RunError(f"{path} is not a sweep that this version understands: {error}") from None
     return sweep
-
-
-def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value

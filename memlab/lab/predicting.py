@@ -71,11 +71,10 @@ def _fixed_passages(run: RunDir, home: Path, kept: "Kept") -> list[tuple[str, st
 def _read_passages(run: RunDir, home: Path, recorded: dict[str, Any]) -> list[tuple[str, str, "np.ndarray", "np.ndarray"]]:
     import numpy as np
 
-    from memlab.data.corpus import open_recorded
-    from memlab.data.rows import open_rows
+    from memlab.data.rows import recorded_rows
 
     experiment = run.original()
-    data = open_rows(open_recorded(home, recorded["corpus"], recorded["content"]), experiment.data, experiment.model.context)
+    data = recorded_rows(home, recorded, experiment)
     passages = []
     for part, split, rows in (("training", "train", data.train), ("validation", "validation", data.validation)):
         inputs, targets = rows.take(np.zeros(1, np.int64))

@@ -194,8 +194,7 @@ def open_memory(run: RunDir, home: Path, checkpoint: str = "last", device: str =
 
 def open_model(run: RunDir, home: Path, checkpoint: str = "last", device: str = "auto", progress: Progress = quiet) -> RunMemory:
     """A checkpoint and the run's text, without patterns."""
-    from memlab.data.corpus import open_recorded
-    from memlab.data.rows import open_rows
+    from memlab.data.rows import recorded_rows
     from memlab.training.device import choose_device
 
     step = choose_checkpoint(run, checkpoint)
@@ -204,7 +203,7 @@ def open_model(run: RunDir, home: Path, checkpoint: str = "last", device: str = 
         raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
     progress("loading the model", 0, None, "")
     experiment = run.original()
-    data = open_rows(open_recorded(home, recorded["corpus"], recorded["content"]), experiment.data, experiment.model.context)
+    data = recorded_rows(home, recorded, experiment)
     model, tokenizer = load_checkpoint(run, step)
     return RunMemory(run, step, model.to(choose_device(device)), tokenizer, data, experiment.model.context)
 

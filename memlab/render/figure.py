@@ -121,7 +121,9 @@ def set_legend(figure: Any, axes: Any, **look: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     for columns in range(min(len(handles), 4), 0, -1):
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns, **look)
+        if columns == 1:
+            return
         figure.draw_without_rendering()
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        if legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()

@@ -1,6 +1,6 @@
 """What a run has to say on the claims: its log, and the measures that were taken of a checkpoint, or are taken now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +38,7 @@ class Patterns:
     @property
     def blocks(self) -> list[str]:
         """The blocks by name, which leave these patterns; the last one is the last."""
-        return [name for name in self.layers if name not in ("0", "norm")]
+        return _blocks(self.layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +190,10 @@ class Evidence:
             return None
 
 
+def _blocks(layers: Iterable[str]) -> list[str]:
+    return [name for name in layers if name not in ("0", "norm")]
+
+
 def _bounds(patterns: dict[str, Any], queries: dict[str, Any]) -> dict[str, Any]:
     """The bounds on energies, for held-out queries among the patterns of the last block, and over all blocks."""
     import torch
@@ -197,7 +201,7 @@ def _bounds(patterns: dict[str, Any], queries: dict[str, Any]) -> dict[str, Any]
     from memlab.measures.propositions import E8, equation_8, propositions
     from memlab.memory.search import search
 
-    blocks = [name for name in patterns if name not in ("0", "norm")]
+    blocks = _blocks(patterns)
     last = blocks[-1]
     energies = torch.stack([search(queries[name], patterns[name], 1, [1.0]).energies[:, 0] for name in blocks])
     return propositions(queries[last], patterns[last]) | ({E8: equation_8(energies)} if len(blocks) > 1 else {})

@@ -1,14 +1,17 @@
 """What the screens about one text of one run share: the line that one asks with, panes that take turns, the checkpoint."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from memlab.lab.child import failure_of
 from memlab.lab.questions import Question
 from memlab.render import card
 from memlab.render.safe import width as cells
@@ -45,6 +48,19 @@ class AskingScreen(RequestScreen):
     def _checkpoints(self) -> tuple[list[int], int]:
         """The steps that can be asked, and the one that is shown."""
         raise NotImplementedError
+
+    def _open_passage(self, step: int, row: int, screen_of: Callable[[dict[str, Any]], Screen]) -> None:
+        """Show the passage that a stored pattern comes from, on a screen made from it."""
+
+        def take(message: dict[str, Any]) -> None:
+            if "answer" in message and self.is_current:
+                self.app.push_screen(screen_of(message["answer"]))
+            elif "error" in message:
+                self.lab.say(message["error"], "error")
+            elif "bug" in message:
+                raise failure_of(message)
+
+        self.lab.child.ask("passage", {"run": str(self.run.path), "checkpoint": str(step), "row": row}, self._receive(take))
 
     def _in_context(self, words: str, tokens: list[str], position: int, room: int) -> Text:
         """Words, in half of the room at most, and a token with the text before it."""

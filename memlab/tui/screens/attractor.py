@@ -13,7 +13,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from memlab.lab.asked_often import Wish
-from memlab.lab.child import failure_of
 from memlab.lab.questions import LAST_BLOCK, Question
 from memlab.render import card
 from memlab.render.tables import keyvalues
@@ -241,13 +240,4 @@ class AttractorScreen(AskingScreen):
     def action_show_passage(self) -> None:
         key = self.query_one(Nearest).current
         if key is not None:
-            arguments = {"run": str(self.run.path), "checkpoint": str(self._found["step"]), "row": int(key)}
-            self.lab.child.ask("passage", arguments, self._receive(self._take_passage))
-
-    def _take_passage(self, message: dict[str, Any]) -> None:
-        if "answer" in message and self.is_current:
-            self.app.push_screen(PassageScreen(message["answer"]))
-        elif "error" in message:
-            self.lab.say(message["error"], "error")
-        elif "bug" in message:
-            raise failure_of(message)
+            self._open_passage(self._found["step"], int(key), PassageScreen)

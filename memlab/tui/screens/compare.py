@@ -42,16 +42,6 @@ class CompareScreen(CurvesScreen):
         name_pane(self.query_one("#table"), titled(self.lab, "figures", "and the settings that differ"))
         self.call_after_refresh(self._artist.start)
 
-    def on_unmount(self) -> None:
-        self._artist.end()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._ask)
-
-    def recolour(self) -> None:
-        super().recolour()
-        self._ask()
-
     @on(Lines.Resized, "#curves")
     def _ask(self) -> None:
         curves, table = self.query_one(Curves), self.query_one("#table").scrollable_content_region

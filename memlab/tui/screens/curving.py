@@ -4,7 +4,7 @@ from textual import on
 
 from memlab.lab import courses
 from memlab.lab.view import AXES
-from memlab.tui.artist import Drawn
+from memlab.tui.artist import Artist, Drawn
 from memlab.tui.screens.base import LabScreen
 from memlab.tui.widgets.curves import Curves, wish
 
@@ -12,7 +12,9 @@ _SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 
 
 class CurvesScreen(LabScreen):
-    """Has a pane of Curves, and says in `_ask` that they are to be drawn as `_wish` says."""
+    """Has a pane of Curves and an artist, and says in `_ask` that they are to be drawn as `_wish` says."""
+
+    _artist: Artist
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,6 +22,16 @@ class CurvesScreen(LabScreen):
         self._cursor: float | None = None
         self._figure = ""  # the name of what is drawn in place of the losses
         self._drawn: Drawn | None = None
+
+    def on_unmount(self) -> None:
+        self._artist.end()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._ask)
+
+    def recolour(self) -> None:
+        super().recolour()
+        self._ask()
 
     def _ask(self) -> None:
         """Order the picture as it is wanted now."""

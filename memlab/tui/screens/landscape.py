@@ -13,7 +13,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from memlab.lab import scenery
-from memlab.lab.child import failure_of
 from memlab.lab.landscape import PLANES, Landscape, Wish, from_plain
 from memlab.lab.questions import LAST_BLOCK, Question
 from memlab.tui import actions
@@ -223,17 +222,8 @@ class LandscapeScreen(AskingScreen):
 
     def action_show_marker(self) -> None:
         if self._chosen:
-            arguments = {"run": str(self.run.path), "checkpoint": str(self._found.step), "row": self._chosen.row}
             shown = scenery.card(self._found, self._chosen, ascii=self.lab.ascii)
-            self.lab.child.ask("passage", arguments, self._receive(lambda message: self._take_passage(shown, message)))
-
-    def _take_passage(self, shown: list[tuple[str, str]], message: dict[str, Any]) -> None:
-        if "answer" in message and self.is_current:
-            self.app.push_screen(LandmarkScreen(shown, message["answer"]))
-        elif "error" in message:
-            self.lab.say(message["error"], "error")
-        elif "bug" in message:
-            raise failure_of(message)
+            self._open_passage(self._found.step, self._chosen.row, lambda passage: LandmarkScreen(shown, passage))
 
     def action_slice_layer(self) -> None:
         names = self._found.layers

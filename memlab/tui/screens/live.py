@@ -51,16 +51,9 @@ class LiveScreen(CurvesScreen):
         self._title()
         self.call_after_refresh(self._artist.start)
 
-    def on_unmount(self) -> None:
-        self._artist.end()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._ask)
-
     def recolour(self) -> None:
         super().recolour()
         self.query_one(Predictions).draw()
-        self._ask()
 
     @on(Lines.Resized, "#curves, #numbers")
     def _ask(self) -> None:
