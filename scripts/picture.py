@@ -10,7 +10,8 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from memlab.home import find_home, find_run
-from memlab.lab.screen import Look, frame
+from memlab.lab.courses import Wish
+from memlab.lab.screen import frame
 from memlab.lab.view import RunView
 
 DARK = TerminalTheme(
@@ -29,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     view = RunView(find_run(find_home(), arguments.run))
     console = Console(record=True, width=arguments.width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(frame(view, arguments.width, arguments.height, Look())))
+    console.print(Text.from_ansi(frame(view, arguments.width, arguments.height, Wish())))
     svg = console.export_svg(title=f"memlab watch {view.run.name}", theme=DARK)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # nothing is fetched
     arguments.picture.write_text(svg.replace("Fira Code", "DejaVu Sans Mono, Menlo, Consolas"), encoding="utf-8")

@@ -1,6 +1,7 @@
 """compare: several runs in one picture and one table."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,21 +10,22 @@ from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
 from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
 from memlab.cli.terminal import draw, look, say, say_json
-from memlab.errors import UsageError
+from memlab.cli.watch import Axis, Figure, Log, wish_of
 
 if TYPE_CHECKING:
     from memlab.lab.compare import Table
+    from memlab.lab.courses import Wish
     from memlab.lab.view import RunView
 
 _TALLEST = 24
-_AXES = ("steps", "tokens", "seconds")
 
 
 def compare(
     context: typer.Context,
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Names, paths, or unique prefixes; with --train presets too.")],
-    x: Annotated[str, typer.Option("--x", help="The x axis: steps, tokens or seconds.")] = "steps",
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic loss.")] = False,
+    x: Axis = "steps",
+    log: Log = False,
+    figure: Figure = "",
     train: Train = False,
     settings: Settings = None,
     measures: Annotated[str, typer.Option(help="Measures of the last checkpoints: none, all, or names with commas between them.")] = "none",
@@ -35,15 +37,16 @@ def compare(
     from memlab import registry
     from memlab.cli.progress import reporting
     from memlab.lab import compare as lab
+    from memlab.lab.figures import named
     from memlab.render.estimate import compared_words
 
-    if x not in _AXES:
-        raise UsageError(f"--x is '{x}'; it must be one of {', '.join(_AXES)}")
+    wish = wish_of(x, log, figure=figure)
     names = [] if measures == "none" else registry.chosen("measure", measures)
     found, jobs = runs_and_jobs(context.obj, runs, train, settings)
     lab.require_several(found)
     train_to_the_end(context.obj, jobs)
     views = lab.views_of(found)
+    wish = replace(wish, figure=named(views, figure))
     facts, differ = lab.facts_of(views), lab.differences(views)
     measured: Table = {}
     if names:
@@ -52,7 +55,7 @@ def compare(
     if json:
         say_json({"runs": [view.run.name for view in views], "facts": facts, "measures": measured, "differences": differ})
     else:
-        draw(_picture(views, x, log))
+        draw(_picture(views, wish))
         say("")
         against = measured.pop(lab.AGAINST, [])
         draw(_table(views, {name: [compared_words(name, value) for value in values] for name, values in {**facts, **measured}.items()}))
@@ -61,34 +64,23 @@ def compare(
         if differ:
             say("\nSettings that differ")
             draw(_table(views, {name: ["" if value is None else str(value) for value in values] for name, values in differ.items()}))
-    write_pictures(lambda kind: _file(views, x, log, kind), png, svg, quiet=json)
+    write_pictures(lambda kind: _file(views, wish, kind), png, svg, quiet=json)
 
 
-def _picture(views: "list[RunView]", x: Any, log: bool) -> str:
-    from memlab.lab import compare as lab
-    from memlab.lab.screen import SMOOTHING
-    from memlab.render import curves
+def _picture(views: "list[RunView]", wish: "Wish") -> str:
+    from memlab.lab import courses
 
     now = look()
-    return curves.plot(
-        lab.series_of(views, x, now.ascii),
-        lab.floors_of(views),
-        width=now.width,
-        height=max(1, min(now.height - 1, _TALLEST)),
-        x_label=x,
-        log_y=log,
-        smoothing=SMOOTHING,
-        color=now.color,
-        ascii=now.ascii,
-    )
+    wish = replace(wish, color=now.color, ascii=now.ascii)
+    return courses.draw_together(courses.numbered(views), wish, now.width, max(1, min(now.height - 1, _TALLEST))).text
 
 
-def _file(views: "list[RunView]", x: Any, log: bool, kind: Literal["png", "svg"]) -> bytes:
-    from memlab.lab import compare as lab
+def _file(views: "list[RunView]", wish: "Wish", kind: Literal["png", "svg"]) -> bytes:
+    from memlab.lab import courses
     from memlab.render import image
 
-    labels = {"x_label": x, "y_label": "loss (nats per token)"}
-    return image.curves(lab.series_of(views, x), lab.floors_of(views), kind=kind, log_y=log, **labels)
+    parts = courses.together(courses.numbered(views), wish)
+    return image.curves(parts.series, parts.floors, kind=kind, log_y=wish.log, x_label=wish.axis, y_label=parts.y_label)
 
 
 def _against(views: "list[RunView]", references: list[str | None]) -> str:

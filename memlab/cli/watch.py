@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from memlab.home import find_run
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
+    from memlab.lab.courses import Wish
     from memlab.lab.view import RunView
 
 STOPPED, LEFT = 3, 130
@@ -27,34 +29,53 @@ _NEXT_LINES = 8  # what is said after the figures
 _FIRST_STEPS = 1000  # suggested for a run that has trained nothing so far
 _AXES = ("steps", "tokens", "seconds")
 
+Axis = Annotated[str, typer.Option("--x", help="The x axis: steps, tokens or seconds.")]
+Log = Annotated[bool, typer.Option("--log", help="Logarithmic loss.")]
+Figure = Annotated[
+    str, typer.Option(metavar="NAME", help="In place of losses, what was measured while training: train.measures.", show_default=False)
+]
+
 
 def watch(
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name, a path, a unique prefix, or last.")] = "last",
-    x: Annotated[str, typer.Option("--x", help="The x axis: steps, tokens or seconds.")] = "steps",
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic loss.")] = False,
+    x: Axis = "steps",
+    log: Log = False,
     raw: Annotated[bool, typer.Option("--raw", help="The training loss without smoothing.")] = False,
+    figure: Figure = "",
     once: Annotated[bool, typer.Option("--once", help="Draw the curves once and return.")] = False,
     json: Annotated[bool, typer.Option("--json", help="State and events as JSON, once.")] = False,
 ) -> None:
     """Show a run's curves: live while it trains, as they ended afterwards. Ctrl-C leaves the run alone."""
+    from memlab.lab.figures import named
     from memlab.lab.view import open_view
 
-    if x not in _AXES:
-        raise UsageError(f"--x is '{x}'; it must be one of {', '.join(_AXES)}")
+    wish = wish_of(x, log, raw, figure)
     found = find_run(context.obj, run)
     view = open_view(found)
+    wish = replace(wish, figure=named([view], figure))
     if json:
         state = vars(view.state) if view.state else None
         say_json({"name": found.name, "status": view.status, "state": state, "provenance": view.provenance, "events": view.rows})
     elif once:
         now = look()
-        draw(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), x, log, raw))
+        draw(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), wish))
     else:
-        raise typer.Exit(attend(found, x=x, log=log, raw=raw))
+        raise typer.Exit(attend(found, wish=wish))
 
 
-def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "steps", log: bool = False, raw: bool = False) -> int:
+def wish_of(x: str = "steps", log: bool = False, raw: bool = False, figure: str = "") -> "Wish":
+    """The picture that the options ask for, with the figure as it was typed. Raises UsageError for what makes no sense."""
+    from memlab.lab import courses
+
+    if x not in _AXES:
+        raise UsageError(f"--x is '{x}'; it must be one of {', '.join(_AXES)}")
+    if figure and log:
+        raise UsageError("--log is of losses; leave it out with --figure")
+    return courses.Wish(x, log, 0.0 if raw else courses.SMOOTHING, figure=figure)
+
+
+def attend(run: RunDir, begin: Callable[[], object] | None = None, wish: "Wish | None" = None) -> int:
     """Show a run until nobody trains it any more; the exit status that says how it ended. `begin` starts it first.
 
     Live on a terminal, where Ctrl-C leaves the run alone. In lines elsewhere, where SIGTERM and Ctrl-C stop a run that was begun here.
@@ -68,7 +89,7 @@ def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "ste
                 begin()
             view = open_view(run)
             if live:
-                _attend_live(view, x, log, raw)
+                _attend_live(view, wish or wish_of())
             else:
                 _attend_in_lines(view, skip=len(view.evaluations) if begin else 0)
     except KeyboardInterrupt:
@@ -79,7 +100,7 @@ def attend(run: RunDir, begin: Callable[[], object] | None = None, x: str = "ste
     return _conclude(view)
 
 
-def _attend_live(view: "RunView", x: str, log: bool, raw: bool) -> None:
+def _attend_live(view: "RunView", wish: "Wish") -> None:
     """Redraw when something has changed, at most twice a second; the last picture stays on the normal screen."""
     from memlab.cli.live import Screen
 
@@ -91,31 +112,31 @@ def _attend_live(view: "RunView", x: str, log: bool, raw: bool) -> None:
                     now = look()
                     if size != (now.width, now.height) or view.poll():
                         size = now.width, now.height
-                        screen.draw(_live_lines(view, x, log, raw), size)
+                        screen.draw(_live_lines(view, wish), size)
                     time.sleep(_POLL_SECONDS)
     finally:
         if view.rows:
             now = look()
             said = 4 if view.is_active or not view.has_facts else _closing(view).count("\n") + _NEXT_LINES
             height = max(min(now.height - 4, _LOWEST), min(now.height - said, _TALLEST))  # with what is said next still in sight
-            draw(_picture(view, now.width, height, x, log, raw))
+            draw(_picture(view, now.width, height, wish))
 
 
-def _live_lines(view: "RunView", x: str, log: bool, raw: bool) -> list[str]:
+def _live_lines(view: "RunView", wish: "Wish") -> list[str]:
     from memlab.render.safe import safe
 
     now = look()
     width = max(1, now.width - 1)  # a full row would leave the cursor in the next one
     hints = (f"Ctrl-C leaves it running · memlab stop {view.run.word} ends it", "Ctrl-C leaves it running")
     hint = [safe(next((words for words in hints if len(words) <= width), hints[-1]), width, ascii=now.ascii)] if now.height > 10 else []
-    return [*_picture(view, width, max(1, now.height - len(hint)), x, log, raw).split("\n"), *hint]
+    return [*_picture(view, width, max(1, now.height - len(hint)), wish).split("\n"), *hint]
 
 
-def _picture(view: "RunView", width: int, height: int, x: str, log: bool, raw: bool) -> str:
-    from memlab.lab.screen import Look, frame
+def _picture(view: "RunView", width: int, height: int, wish: "Wish") -> str:
+    from memlab.lab.screen import frame
 
     now = look()
-    return frame(view, width, height, Look(x, log, raw, now.color, now.ascii))
+    return frame(view, width, height, replace(wish, color=now.color, ascii=now.ascii))
 
 
 def _attend_in_lines(view: "RunView", skip: int) -> None:

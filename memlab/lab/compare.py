@@ -1,18 +1,13 @@
-"""Several runs side by side: their curves in one picture, their figures in one table, and the settings in which they differ."""
+"""Several runs side by side: their figures in one table, and the settings in which they differ."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from memlab import config
 from memlab.errors import UsageError
 from memlab.lab.listing import row_of
-from memlab.lab.view import Axis, RunView, open_view
-from memlab.render import look
-from memlab.render.safe import safe
-from memlab.render.scale import decimal
-from memlab.render.series import Floor, Series
+from memlab.lab.view import RunView, open_view
 from memlab.rundir import RunDir
 
 AGAINST = "counted against"  # what bits are bits against; runs with different references do not compare
@@ -32,32 +27,6 @@ def require_several(runs: Sequence[RunDir]) -> None:
     twice = {run.path.resolve() for run in runs if sum(run.path.resolve() == other.path.resolve() for other in runs) > 1}
     if twice:
         raise UsageError(f"{min(map(str, twice))} is named twice; name each run once")
-
-
-def series_of(views: Sequence[RunView], axis: Axis, ascii: bool = False) -> list[Series]:  # noqa: A002
-    """Both losses of each run in one colour: the validation loss with the run's glyph and name, the training loss as a line."""
-    series = []
-    for number, view in enumerate(views):
-        chosen = look.overlay(number, ascii)
-        training, validation = view.series(axis)
-        name = safe(view.run.name)
-        series += [
-            replace(training, name=f"{name} training", color=chosen.color, glyph=" "),
-            replace(validation, name=f"{name} validation", color=chosen.color, glyph=chosen.glyph),
-        ]
-    return series
-
-
-def floors_of(views: Sequence[RunView]) -> list[Floor]:
-    """The floors of all runs; one that several share once, others with the run's name."""
-    by_words: dict[tuple[str, str], list[tuple[str, float]]] = {}
-    for view in views:
-        for floor in view.floors():
-            by_words.setdefault((floor.name, decimal(floor.value)), []).append((safe(view.run.name), floor.value))
-    return [
-        Floor(name if len(of) == len(views) else f"{name}, {', '.join(run for run, _ in of)}", of[0][1])
-        for (name, _), of in by_words.items()
-    ]
 
 
 def facts_of(views: Sequence[RunView]) -> Table:

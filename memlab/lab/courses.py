@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from memlab.lab import screen
-from memlab.lab.compare import floors_of
 from memlab.lab.figures import Figure, figures
 from memlab.lab.summary import loss_words
 from memlab.lab.view import AXES, Axis, RunView
 from memlab.render import curves, look
 from memlab.render.safe import safe
-from memlab.render.scale import count, decimal, duration, percent, short
+from memlab.render.scale import count, decimal, duration, percent, short, tick_step
 from memlab.render.series import Floor, Marker, Series
 from memlab.rundir.events import Row
 
 Range = tuple[float, float]
+
+LOSS = "loss (nats per token)"
+SMOOTHING = 0.5
 
 _SHORTEST = 1e-4  # of the whole course; less cannot be zoomed into
 
@@ -29,7 +30,7 @@ class Wish:
 
     axis: Axis = "steps"
     log: bool = False
-    smoothing: float = screen.SMOOTHING
+    smoothing: float = SMOOTHING
     checkpoints: bool = False
     x: Range | None = None
     cursor: float | None = None
@@ -40,95 +41,125 @@ class Wish:
 
 @dataclass(frozen=True)
 class Over:
-    """Another run drawn over the first: its name, its view and the number that its colour and glyph come from."""
+    """Another run drawn over the first: its name, its view and the number that its colour and glyphs come from."""
 
     name: str
     view: RunView
     number: int
 
 
-def draw(view: RunView, over: Sequence[Over], wish: Wish, width: int, height: int) -> curves.Plot:
+@dataclass(frozen=True)
+class Parts:
+    """What a picture is made of, on a terminal and in a file; `y_label` and, for a share, the whole scale."""
+
+    series: list[Series]
+    floors: list[Floor]
+    y_label: str = LOSS
+    y_range: Range | None = None
+
+
+def draw(view: RunView, over: Sequence[Over], wish: Wish, width: int, height: int, title: str = "") -> curves.Plot:
     """The curves of the run and of those over it, the floors and events of the run, and the cursor."""
     own = _series(view, wish)
     if over:
         own = [replace(series, name=f"{safe(view.run.name)} {series.name}") for series in own]
-    series = [*own, *(series for one in over for series in _series_over(one, wish))]
-    markers = view.markers(wish.axis, wish.checkpoints)
-    return _picture(series, view.floors(), markers, whole(view, over, wish.axis), _figure(view, wish), wish, width, height)
+    parts = _parts([*own, *_series_over(over, wish)], view.floors(), [view], wish)
+    return _drawn(parts, view.markers(wish.axis, wish.checkpoints), whole(view, over, wish.axis), wish, width, height, title)
 
 
 def draw_together(runs: Sequence[Over], wish: Wish, width: int, height: int) -> curves.Plot:
     """The curves of several runs, each in its colour, the floors of all of them, and the cursor."""
-    series = [series for one in runs for series in _series_over(one, wish)]
+    return _drawn(together(runs, wish), [], whole_of([one.view for one in runs], wish.axis), wish, width, height)
+
+
+def together(runs: Sequence[Over], wish: Wish) -> Parts:
+    """Several runs, each in its colour and its shape: full for held-out text, hollow for training text."""
     views = [one.view for one in runs]
-    known = next((figure for view in views if (figure := _figure(view, wish))), None)
-    return _picture(series, floors_of(views), [], whole_of(views, wish.axis), known, wish, width, height)
+    return _parts(_series_over(runs, wish), floors_of(views), views, wish)
 
 
-def _picture(
-    series: Sequence[Series],
-    floors: Sequence[Floor],
-    markers: Sequence[Marker],
-    everything: Range | None,
-    figure: Figure | None,
-    wish: Wish,
-    width: int,
-    height: int,
+def numbered(views: Sequence[RunView]) -> list[Over]:
+    """Runs by their own names, told apart in this order."""
+    return [Over(view.run.name, view, number) for number, view in enumerate(views)]
+
+
+def floors_of(views: Sequence[RunView]) -> list[Floor]:
+    """The floors of all runs; one that several share once, others with the run's name."""
+    by_words: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for view in views:
+        for floor in view.floors():
+            by_words.setdefault((floor.name, decimal(floor.value)), []).append((safe(view.run.name), floor.value))
+    return [
+        Floor(name if len(of) == len(views) else f"{name}, {', '.join(run for run, _ in of)}", of[0][1])
+        for (name, _), of in by_words.items()
+    ]
+
+
+def _parts(series: list[Series], floors: list[Floor], views: Sequence[RunView], wish: Wish) -> Parts:
+    """Losses with their floors; or a figure, a share on the whole scale, an AUC beside the one that tells nothing."""
+    if not wish.figure:
+        return Parts(series, floors)
+    unit = next((figure.unit for view in views if (figure := _figure(view, wish))), "")
+    chance = [Floor("chance", 0.5)] if unit == "AUC" else []
+    return Parts(series, chance, f"{wish.figure} ({unit})" if unit else wish.figure, (0.0, 1.0) if unit == "share" else None)
+
+
+def _drawn(
+    parts: Parts, markers: Sequence[Marker], everything: Range | None, wish: Wish, width: int, height: int, title: str = ""
 ) -> curves.Plot:
-    """Losses with their floors; or a figure, a share of 1 on the whole scale, an AUC beside the one that tells nothing."""
     cursor = [] if wish.cursor is None else [Marker(wish.cursor, "cursor")]
-    how: dict[str, Any] = {"log_y": wish.log, "smoothing": wish.smoothing}
-    if wish.figure:
-        unit = figure.unit if figure else ""
-        floors = [Floor("chance", 0.5)] if unit == "AUC" else []
-        how = {"y_label": f"{wish.figure} ({unit})" if unit else wish.figure, "y_range": (0.0, 1.0) if unit == "share" else None}
     return curves.draw(
-        series,
-        floors,
+        parts.series,
+        parts.floors,
         [*cursor, *markers],
         width=width,
         height=height,
+        title=title,
         x_label=wish.axis,
+        y_label=parts.y_label,
+        log_y=wish.log and not wish.figure,
+        smoothing=wish.smoothing,
         color=wish.color,
         ascii=wish.ascii,
         x_range=wish.x or everything,
-        **how,
+        y_range=parts.y_range,
     )
 
 
 def _figure(view: RunView, wish: Wish) -> Figure | None:
-    return next((figure for figure in figures(view) if figure.name == wish.figure), None) if wish.figure else None
+    return next((figure for figure in figures(view) if figure.name == wish.figure), None)
 
 
 def _series(view: RunView, wish: Wish) -> list[Series]:
-    """Both losses, or what was measured of both parts; as much as there is of it."""
+    """Both losses, or what was measured of both parts, training first; as much as there is of it."""
     if not wish.figure:
         return view.series(wish.axis)
     figure = _figure(view, wish)
     return figure.series(wish.axis) if figure else []
 
 
-def _series_over(one: Over, wish: Wish) -> list[Series]:
-    """Training and held-out in the colour of the run, named once: by the loss of held-out text, or the figure of training text."""
-    chosen = look.overlay(one.number, wish.ascii)
-    marked = 0 if wish.figure else 1
-    name = safe(one.name)
-    return [
-        replace(
-            series,
-            name=name if number == marked else f"{name} {series.name}",
-            color=chosen.color,
-            glyph=chosen.glyph if number == marked else " ",
-            behind=True,
-        )
-        for number, series in enumerate(_series(one.view, wish))
-    ]
+def _series_over(runs: Sequence[Over], wish: Wish) -> list[Series]:
+    """Each run in its colour: training text with its hollow glyph, held-out text, or what is of both, with the full one."""
+    found = []
+    for one in runs:
+        chosen, own = look.overlay(one.number, wish.ascii), _series(one.view, wish)
+        for series, glyph in zip(own, (chosen.hollow, chosen.glyph)[2 - len(own) :], strict=True):
+            found.append(replace(series, name=f"{safe(one.name)} {series.name}", color=chosen.color, glyph=glyph, behind=True))
+    return found
 
 
 def whole(view: RunView, over: Sequence[Over], axis: Axis) -> Range | None:
     """From 0 to the end of the longest course; while the run goes on somewhat farther, so that the picture seldom moves."""
-    pinned = screen.x_range(view, axis)
-    return whole_of([view, *(one.view for one in over)], axis, pinned[1] if pinned else 0.0)
+    return whole_of([view, *(one.view for one in over)], axis, _foreseen(view, axis))
+
+
+def _foreseen(view: RunView, axis: Axis) -> float:
+    """The next 1, 2 or 5 times a power of ten, at most the steps that the run shall take; 0 for one that is over."""
+    seen = [row[AXES[axis]] for row in (*view.training[-1:], *view.evaluations[-1:])]
+    if not view.is_active or not seen:
+        return 0.0
+    end = tick_step(max(*seen, 1), 2)
+    return min(end, view.steps) if axis == "steps" and view.steps else end
 
 
 def whole_of(views: Sequence[RunView], axis: Axis, at_least: float = 0.0) -> Range | None:

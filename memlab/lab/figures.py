@@ -1,9 +1,10 @@
 """What a run measured of itself while it trained: figures of memorisation by name, each with its held-out control, over training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memlab.errors import UnknownName, UsageError, did_you_mean
 from memlab.lab.view import AXES, Axis, RunView
 from memlab.render.scale import decimal, percent
 from memlab.render.series import Series
@@ -59,6 +60,23 @@ def figures(view: RunView) -> list[Figure]:
             figure.courses.setdefault(one["part"], []).append((row, float(one["value"])))
     known = list(_SHORT)
     return sorted(found.values(), key=lambda one: known.index(one.name) if one.name in known else len(known))
+
+
+def named(views: Sequence[RunView], word: str) -> str:
+    """The name of the figure that is called so, in full or in few words; of none, none.
+
+    Raises UsageError where none of the runs has measured anything, UnknownName where none has measured that.
+    """
+    if not word:
+        return ""
+    known = {figure.name: figure.short for view in views for figure in figures(view)}
+    if not known:
+        runs = " and ".join(view.run.name for view in views)
+        raise UsageError(f"{runs} measured nothing of {'itself' if len(views) == 1 else 'themselves'} so far; see `train.measures`")
+    found = next((name for name, short in known.items() if word in (name, short)), None)
+    if found is None:
+        raise UnknownName(f"no figure '{word}' was measured{did_you_mean(word, [*known, *known.values()])}")
+    return found
 
 
 def _whole(row: Row) -> Iterator[dict[str, Any]]:

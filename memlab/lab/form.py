@@ -145,9 +145,12 @@ def sizes_of(family: str) -> dict[str, dict[str, Any]]:
 
 
 def stepped(amount: str, up: bool) -> str:
-    """The next larger or smaller one of the paper's fractions."""
+    """The next larger or smaller one of the paper's fractions; of an amount in tokens twice as much, or half of it."""
     shares = [config.parse_fraction(step) for step in STEPS_OF_THE_PAPER]
     try:
+        n_tokens = _tokens_of(amount)
+        if n_tokens:
+            return f"{n_tokens * 2 if up else max(1, n_tokens // 2):,} tokens"
         share = config.parse_fraction(amount)
     except ConfigError:
         return STEPS_OF_THE_PAPER[0]
@@ -247,17 +250,25 @@ def _source(form: Form, preset: config.Experiment) -> dict[str, Any]:
 
 def _amount(form: Form, preset: config.Experiment) -> dict[str, Any]:
     """`1 %`, `0.01`, `all`, or so many tokens: `8,192 tokens`, `10k tokens`."""
-    word, tokens, rest = form.amount.strip().partition("token")
-    if tokens and rest in ("", "s"):
-        n_tokens = parse_amount("data.tokens", word, "8192 tokens or 10k tokens", whole=True)
-        if n_tokens < 1:
-            raise ConfigError(f"data.tokens is {n_tokens}; it must be at least 1")
+    n_tokens = _tokens_of(form.amount)
+    if n_tokens:
         return {} if n_tokens == preset.data.tokens else {"data.tokens": n_tokens}
     try:
         fraction = config.parse_fraction(form.amount)
     except ConfigError as error:
         raise ConfigError(f"{error}; or so many tokens: 8192 tokens") from None
     return {} if fraction == preset.data.fraction and not preset.data.tokens else {"data.fraction": fraction}
+
+
+def _tokens_of(amount: str) -> int | None:
+    """How many tokens it says; None where it is a fraction. Raises ConfigError for a number of tokens that is none."""
+    word, tokens, rest = amount.strip().partition("token")
+    if not tokens or rest not in ("", "s"):
+        return None
+    n_tokens = int(parse_amount("data.tokens", word, "8192 tokens or 10k tokens", whole=True))
+    if n_tokens < 1:
+        raise ConfigError(f"data.tokens is {n_tokens}; it must be at least 1")
+    return n_tokens
 
 
 def _family(form: Form, preset: config.Experiment) -> dict[str, Any]:

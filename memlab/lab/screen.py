@@ -1,55 +1,18 @@
 """A run drawn as text: the curves with their numbers, and one plain line for whoever has no screen."""
 
-from dataclasses import dataclass
-
+from memlab.lab.courses import Wish, draw
 from memlab.lab.summary import loss_words
-from memlab.lab.view import AXES, Axis, RunView, Work, work_of
-from memlab.render import curves
+from memlab.lab.view import RunView, Work, work_of
 from memlab.render.safe import safe
 from memlab.render.safe import width as cells
-from memlab.render.scale import count, decimal, duration, percent, short, tick_step
-
-SMOOTHING = 0.5
+from memlab.render.scale import count, decimal, duration, percent, short
 
 
-@dataclass(frozen=True)
-class Look:
-    """How the curves are drawn."""
-
-    axis: Axis = "steps"
-    log_y: bool = False
-    raw: bool = False
-    color: bool = True
-    ascii: bool = False
-
-
-def frame(view: RunView, width: int, height: int, look: Look) -> str:
+def frame(view: RunView, width: int, height: int, wish: Wish) -> str:
     """Exactly `height` lines, none wider than `width`: the plot, and below it the numbers."""
-    below = [safe(line, width, ascii=look.ascii) for line in (status_line(view), numbers_line(view, width))] if height > 8 else []
-    plot = curves.plot(
-        view.series(look.axis),
-        view.floors(),
-        view.markers(look.axis),
-        width=width,
-        height=max(1, height - len(below)),
-        x_label=look.axis,
-        log_y=look.log_y,
-        smoothing=0.0 if look.raw else SMOOTHING,
-        title=safe(title(view), width, ascii=look.ascii),
-        color=look.color,
-        ascii=look.ascii,
-        x_range=x_range(view, look.axis),
-    )
-    return "\n".join([plot, *below])
-
-
-def x_range(view: RunView, axis: Axis) -> tuple[float, float] | None:
-    """While a run goes on, up to the next 1, 2 or 5 times a power of ten, so that the picture seldom moves; else what there is."""
-    seen = [row[AXES[axis]] for row in (*view.training, *view.evaluations)]
-    if not view.is_active or not seen:
-        return None
-    end = tick_step(max(*seen, 1), 2)
-    return 0, min(end, view.steps) if axis == "steps" and view.steps else end
+    below = [safe(line, width, ascii=wish.ascii) for line in (status_line(view), numbers_line(view, width))] if height > 8 else []
+    plot = draw(view, (), wish, width, max(1, height - len(below)), safe(title(view), width, ascii=wish.ascii))
+    return "\n".join([plot.text, *below])
 
 
 def title(view: RunView) -> str:

@@ -193,24 +193,27 @@ def _draw_floors(canvas: Canvas, area: Area, view: View, floors: Sequence[Floor]
 
 
 def _draw_curves(canvas: Canvas, area: Area, view: View, curves: Sequence[_Curve], faint: bool) -> None:
-    lines, styles = [], []
-    for values, style in _layers(curves, faint):
-        x, y = decimate(values[0], values[1], area.width, view.x_low, view.x_high)
-        lines.append((*view.path(x, y), style[1]))
-        styles.append(style[0])
-    for row, column, character, index in _trace(lines, area.width, area.height):
-        canvas.put(area.left + column, area.top + row, character, styles[index])
-    for one in curves:
-        _draw_marks(canvas, area, view, one)
+    """Lines and marks, of what is behind before those of the others."""
+    layers = list(_layers(curves, faint))
+    lines = [(*view.path(*decimate(one.x, y, area.width, view.x_low, view.x_high)), one.look.line) for one, y, _ in layers]
+    cells = _trace(lines, area.width, area.height)
+    for is_behind in (True, False):
+        for row, column, character, index in cells:
+            one, _, style = layers[index]
+            if one.behind == is_behind:
+                canvas.put(area.left + column, area.top + row, character, style)
+        for one in curves:
+            if one.behind == is_behind:
+                _draw_marks(canvas, area, view, one)
 
 
-def _layers(curves: Sequence[_Curve], faint: bool) -> Iterator[tuple[tuple[NDArray, NDArray], tuple[str, str]]]:
-    """Points, style and line character of everything drawn as a line, the hindmost first."""
+def _layers(curves: Sequence[_Curve], faint: bool) -> Iterator[tuple[_Curve, NDArray, str]]:
+    """Everything drawn as a line, the hindmost first: the curve, its heights and its style."""
     for one in curves:
         if one.smoothed and faint:
-            yield (one.x, one.y), ("2;" + one.look.style, one.look.line)
+            yield one, one.y, "2;" + one.look.style
     for one in curves:
-        yield (one.x, one.line), (one.look.style, one.look.line)
+        yield one, one.line, one.look.style
 
 
 def _trace(lines: Sequence[tuple[NDArray, NDArray, str]], width: int, height: int) -> Iterable[tuple[int, int, str, int]]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from memlab.render.contours import Scale, fit_scale, sample
 from memlab.render.field import KINDS, Field, Kind
 from memlab.render.figure import FAINT, QUIET, Format, entry, new_figure, set_axes, set_legend, set_title, to_bytes, words
-from memlab.render.look import PALETTE
+from memlab.render.look import PALETTE, UNICODE, looks
 from memlab.render.palette import ramp, rgb
 from memlab.render.scale import count, decimal, short, tick_labels
 from memlab.render.series import Floor, Marker, Series
@@ -35,6 +35,11 @@ _POINTS: dict[Kind, tuple[str, float, bool]] = {
     "projected-stored": ("h", 10, False),
     "state": ("D", 7, True),
 }
+
+
+# What matplotlib calls the marks of a curve in a terminal; the hollow ones are those of dense curves.
+_MARKS = dict(zip(UNICODE.dense_marks[1:] + UNICODE.sparse_marks + "x", "os^Dv" * 2 + "x", strict=True))
+_DENSE, _SPARSE = 0.12, 0.01  # from one mark to the next, in diagonals of the picture
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,8 @@ def curves(
         for band, (x, pair) in zip(bands, edges, strict=True):
             color, label = _color(series[band.of].color if band.of < len(series) else None, band.of), entry(band.name)
             axes.fill_between(view.across(x), *view.up(pair), color=color, alpha=0.2, linewidth=0, label=label)
-        for index, (one, (x, y)) in enumerate(zip(series, points, strict=True)):
-            mark = "o" if one.role == "validation" and x.size < 200 else "." if x.size == 1 else ""
-            style = {"color": _color(one.color, index), "marker": mark, "markersize": 4, "alpha": 0.5 if one.behind else 1}
+        for index, (one, (x, y), look) in enumerate(zip(series, points, looks(series, UNICODE), strict=True)):
+            style = {"color": _color(one.color, index), "alpha": 0.5 if one.behind else 1, **_mark(one, look.mark, x.size)}
             axes.plot(view.across(x), view.up(y), linewidth=1.5, label=entry(one.name), **style)
         for index, floor in enumerate(floors):
             height, dashes = float(view.up(np.float64(floor.value))), (0, ((6, 3), (2, 2), (8, 2, 2, 2))[index % 3])
@@ -155,6 +159,14 @@ def histogram(
 
 def _color(number: int | None, index: int) -> tuple[float, ...]:
     return tuple(part / 255 for part in rgb(PALETTE[(index if number is None else number) % len(PALETTE)]))
+
+
+def _mark(one: Series, glyph: str, n_points: int) -> dict[str, Any]:
+    """The mark that the series has in a terminal: now and then on a dense curve, and a dot where there is but one point to be seen."""
+    if glyph == " ":
+        return {"marker": "." if n_points == 1 else ""}
+    look = {"marker": _MARKS.get(glyph, "o"), "markersize": 5, "markevery": _SPARSE if one.role == "validation" else _DENSE}
+    return look | ({"markerfacecolor": "none"} if glyph in UNICODE.dense_marks else {})
 
 
 def _usable(x: NDArray, y: NDArray, log_x: bool) -> tuple[NDArray, NDArray]:

@@ -60,7 +60,7 @@ ASCII = Signs(
     not_a_number="x",
     infinite="8",
     lines=".:~,;",
-    dense_marks=" O%&$",
+    dense_marks=" O%&$Z",
     sparse_marks="o#@*=",
     events={"best": "*", "resumed": ">", "checkpoint": "c", "cursor": "!"},
     other_events="ABCDEFGHIJKL",
@@ -102,17 +102,20 @@ def looks(series: Sequence[Series], signs: Signs) -> list[Look]:
 
 @dataclass(frozen=True)
 class Overlay:
-    """How a run that is drawn over another one is told from it: an index into PALETTE, and the mark of its validation loss."""
+    """How a run that is drawn over another one is told from it: an index into PALETTE, the mark of its validation loss, and that of what
+    stands beside it, its training loss: the same shape, hollow."""
 
     color: int
     glyph: str
+    hollow: str
 
 
 def overlay(number: int, ascii: bool = False) -> Overlay:  # noqa: A002
-    """The look of the run with this number: neither colours nor mark of the run that it is drawn over, and no two of 20 alike."""
-    marks = (ASCII if ascii else UNICODE).sparse_marks[1:]
-    colors = len(PALETTE) - 2
-    return Overlay(2 + number % colors, marks[number % len(marks)])  # five colours and four marks: coprime
+    """The look of the run with this number: neither colours nor marks of the run that it is drawn over, and no two of 20 alike."""
+    signs = ASCII if ascii else UNICODE
+    colors, shapes = len(PALETTE) - 2, len(signs.sparse_marks) - 1  # five and four: coprime
+    shape = 1 + number % shapes
+    return Overlay(2 + number % colors, signs.sparse_marks[shape], signs.dense_marks[1 + shape])  # the first of these is a blank
 
 
 def usable(glyph: str, signs: Signs) -> str:

@@ -131,7 +131,10 @@ async def test_every_choice_is_reflected_at_once_and_measured_after_a_pause(tmp_
     async with form(tmp_path) as player:
         await player.until("about 50 s")
         field(player, "amount").focus()
-        await player.press("minus", "minus")
+        await player.press("minus")
+        await player.until("4,096 tokens", "--set data.tokens=4096")
+        field(player, "amount").value = "100 %"
+        await player.press("minus")
         await player.until("50,000 tokens, 10 %", "train demo --fraction 10%", "◌ about 50 s", "before the change")
         await player.when(lambda: player.child.experiment.data.fraction == 0.1)
         asked = len(player.child.asked)

@@ -9,7 +9,7 @@ from tiny_run import make_run
 
 from memlab import config
 from memlab.errors import UnknownName, UsageError
-from memlab.lab import compare
+from memlab.lab import compare, courses
 from memlab.lab.memorized import examine, export, measure
 from memlab.lab.remembering import open_model
 
@@ -40,15 +40,15 @@ def test_a_run_without_figures_leaves_its_place_empty(tmp_path, views):
 
 
 def test_each_run_has_one_colour_and_one_glyph(views):
-    series = compare.series_of(views, "steps")
+    series = courses.together(courses.numbered(views), courses.Wish()).series
     assert [one.name for one in series] == ["first training", "first validation", "second training", "second validation"]
     assert series[0].color == series[1].color != series[2].color == series[3].color
-    assert series[1].glyph != series[3].glyph
+    assert len({one.glyph for one in series}) == 4, "all four are told apart without colour"
 
 
 def test_floors_that_all_runs_share_are_named_once_and_others_with_their_run(views):
     views[1].provenance["floors"] = [{"name": "entropy", "loss": 2.0, "how": ""}, {"name": "memorisation", "loss": 0.010633, "how": ""}]
-    floors = {floor.name: floor.value for floor in compare.floors_of(views)}
+    floors = {floor.name: floor.value for floor in courses.floors_of(views)}
     assert floors == {"entropy floor": 2.0, "1, as stated, first": 1.0, "memorisation floor, second": 0.010633}
 
 

@@ -89,7 +89,8 @@ def test_what_lies_over_a_run_has_neither_its_colours_nor_its_mark_and_no_two_ar
     assert len(set(looks)) == 20
     assert not {one.color for one in looks} & {0, 1}
     assert look.UNICODE.sparse_marks[0] not in {one.glyph for one in looks}
-    assert all(look.overlay(number, ascii=True).glyph.isascii() for number in range(20))
+    assert all((one.glyph + one.hollow).isascii() for one in (look.overlay(number, ascii=True) for number in range(20)))
+    assert not {one.hollow for one in looks} & {one.glyph for one in looks}
 
 
 def test_names_are_drawn_harmless_and_each_run_is_named_once(tmp_path, view):
@@ -165,7 +166,13 @@ def test_figures_of_a_damaged_log_are_passed_over_and_their_names_are_harmless(t
 def test_runs_side_by_side_have_each_a_colour_a_glyph_and_a_name(tmp_path, view, measuring):
     runs = [Over("first", view, 0), Over("\x1b[31msecond", measuring, 3)]
     text = courses.draw_together(runs, Wish(color=False, cursor=40.0), 120, 30).text
-    for words in ("⠒■⠒ first", "⠒■⠒ ␛[31msecond".replace("■", look.overlay(3).glyph), "entropy floor", "cursor at 40"):
+    for words in (
+        "⠒■⠒ first",
+        "⠒□⠒ first training",
+        "⠒■⠒ ␛[31msecond".replace("■", look.overlay(3).glyph),
+        "entropy floor",
+        "cursor at 40",
+    ):
         assert words in text
     assert courses.validation_at(runs, "steps", 90) == ["6.25", "6.25"]
     assert courses.whole_of([view, measuring], "steps") == (0, 100)

@@ -170,11 +170,14 @@ def test_another_family_keeps_the_size_of_the_same_name_or_takes_its_first(home)
         ("100 %", "10 %", "100 %"),
         ("5 %", "1 %", "10 %"),
         ("0.1 %", "0.1 %", "1 %"),
-        ("8,192 tokens", "100 %", "100 %"),
+        ("8,192 tokens", "4,096 tokens", "16,384 tokens"),
+        ("10k tokens", "5,000 tokens", "20,000 tokens"),
+        ("1 token", "1 tokens", "2 tokens"),
+        ("some tokens", "100 %", "100 %"),
         ("all", "10 %", "all"),
     ],
 )
-def test_fractions_step_through_those_of_the_paper(amount, down, up):
+def test_fractions_step_through_those_of_the_paper_and_tokens_double(amount, down, up):
     assert (forms.stepped(amount, up=False), forms.stepped(amount, up=True)) == (down, up)
 
 

@@ -3,7 +3,8 @@
 import pytest
 from fabricated_run import evaluated, fabricate, started, trained
 
-from memlab.lab.screen import Look, frame, numbers_line, plain_line, status_line, title
+from memlab.lab.courses import Wish
+from memlab.lab.screen import frame, numbers_line, plain_line, status_line, title
 from memlab.lab.view import RunView
 from memlab.render.safe import width
 
@@ -11,7 +12,7 @@ ROWS = [started(), evaluated(0, 4.0, 4.0), trained(10, 3.5, 1.0), trained(20, 3.
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(200, 60), (80, 24), (40, 12), (30, 8), (20, 3), (1, 1)])
-@pytest.mark.parametrize("look", [Look(), Look("tokens", log_y=True, color=False), Look("seconds", raw=True, color=False, ascii=True)])
+@pytest.mark.parametrize("look", [Wish(), Wish("tokens", log=True, color=False), Wish("seconds", smoothing=0, color=False, ascii=True)])
 def test_a_frame_has_exactly_the_rows_asked_for_and_none_is_too_wide(tmp_path, columns, rows, look):
     view = RunView(fabricate(tmp_path / "run", ROWS, status="running"))
     lines = frame(view, columns, rows, look).split("\n")
@@ -26,7 +27,7 @@ def test_a_frame_has_exactly_the_rows_asked_for_and_none_is_too_wide(tmp_path, c
 def test_the_axis_of_a_run_that_goes_on_ends_at_a_round_number_and_at_the_budget_at_most(tmp_path):
     def last_tick(step, status):
         view = RunView(fabricate(tmp_path / f"{status}-{step}", [started(), evaluated(0, 4, 4), trained(step, 3.0, 1.0)], status=status))
-        return frame(view, 80, 24, Look(color=False)).split("\n")[-4].split()[-1]
+        return frame(view, 80, 24, Wish(color=False)).split("\n")[-4].split()[-1]
 
     assert last_tick(12, "running") == "20"
     assert last_tick(21, "running") == "50"
@@ -72,7 +73,7 @@ def test_the_title_names_the_run_and_its_sizes_as_soon_as_they_are_known(tmp_pat
 
 def test_a_name_that_steers_the_terminal_is_made_harmless(tmp_path):
     view = RunView(fabricate(tmp_path / "run\x1b[31m", ROWS))
-    assert "\x1b[31m" not in frame(view, 80, 24, Look(color=False))
+    assert "\x1b[31m" not in frame(view, 80, 24, Wish(color=False))
 
 
 @pytest.mark.parametrize(

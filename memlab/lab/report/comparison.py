@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from memlab.lab import compare
+from memlab.lab import compare, courses
 from memlab.lab.report.training import thinned
 from memlab.lab.view import RunView
 from memlab.render.document import Block, Figure, Listing
@@ -15,10 +15,11 @@ def side_by_side(views: Sequence[RunView]) -> Iterator[Block]:
     """Their curves in one picture, their figures and the settings in which they differ."""
     command = f"memlab compare {' '.join(view.run.word for view in views)}"
     words = (
-        "Losses in nats per token. Each run has a colour: the line is its training loss, the marks its validation loss on held-out text, "
-        "the control. Dashed: floors, with the name of a run where they are not those of all."
+        "Losses in nats per token. Each run has a colour and a shape: hollow on its training loss, full on its validation loss on held-out "
+        "text, the control. Dashed: floors, with the name of a run where they are not those of all."
     )
-    values = {"series": thinned(compare.series_of(views, "steps")), "floors": compare.floors_of(views)}
+    parts = courses.together(courses.numbered(views), courses.Wish())
+    values = {"series": thinned(parts.series), "floors": parts.floors}
     yield Figure("curves", values, "Losses of all runs", words, command)
     facts = {name: [compared_words(name, value) for value in found] for name, found in compare.facts_of(views).items()}
     yield _listing(views, facts, "Figures of the runs: losses of the last evaluation in nats per token.", command)

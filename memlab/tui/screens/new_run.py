@@ -87,7 +87,7 @@ class NewRunScreen(LabScreen):
         """Say everything in the colours of the theme of now."""
         form = self.query_one(RunForm)
         form.border_title = "new run"
-        hints = [("←→ enter", "choose"), ("+-", "fraction")]
+        hints = [("←→ enter", "choose"), ("+-", "more, less")]
         form.border_subtitle = Text("  ").join(self.lab.text(key, "accent") + self.lab.text(f" {words}", "quiet") for key, words in hints)
         form.colour()
         self.query_one("#command").border_title = "the same on the command line"
