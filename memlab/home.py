@@ -64,6 +64,8 @@ def find_run(home: Path, word: str) -> RunDir:
         return matches[0]
     if matches:
         raise UsageError(f"'{word}' fits {len(matches)} runs: {', '.join(run.name for run in matches[:6])}; give more letters")
+    if os.path.isfile(os.path.join(word, "config.json")):
+        raise UnknownName(f"no run '{word}' under {home}; the directory of that name here is './{word}'")
     if not runs:
         raise UnknownName(f"no run '{word}': there are no runs under {home}; `memlab demo` makes one")
     raise UnknownName(f"no run '{word}'{did_you_mean(word, names)}")

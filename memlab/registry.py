@@ -80,6 +80,8 @@ def preset_path(name: str, mine: Path | None = None) -> Path:
         if os.path.isfile(path):
             return Path(path)
         raise UnknownName(f"no file '{name}'; give the path of a TOML file or the name of a preset (`memlab presets`)")
+    if os.path.isfile(f"{name}.toml"):
+        raise UnknownName(f"no preset '{name}'; the file of that name is called '{name}.toml'")
     raise UnknownName(f"no preset '{name}'{did_you_mean(name, preset_names(mine))}")
 
 

@@ -53,7 +53,9 @@ def report(
     from memlab.render.scale import nbytes
 
     kind = format or _format_of(output)
-    sweep = sweep_of(context.obj, names[0]) if len(names) == 1 else None
+    sweep = next((found for found in (sweep_of(context.obj, name) for name in names) if found), None)
+    if sweep and len(names) > 1:
+        raise UsageError(f"'{sweep.name}' is a sweep, which has a report of its own: memlab report {sweep.name}")
     named, jobs = ([], []) if sweep else runs_and_jobs(context.obj, names, train, settings)
     runs = list(dict.fromkeys(named))
     path = output or Path(_name([sweep.name] if sweep else [run.name for run in runs]) + (".html" if kind == Format.html else ".md"))

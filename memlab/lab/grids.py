@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import os
 import re
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,19 +137,27 @@ def sweep_names(home: Path) -> list[str]:
 
 
 def find_sweep(home: Path, word: str) -> Sweep:
-    """The sweep that a TOML file, a grid that comes with memlab, or the name of a sweep of this home means.
+    """The sweep that a TOML file, a grid that comes with memlab, or the name or directory of a sweep of this home means.
 
-    Raises UnknownName where nothing is called so, ConfigError naming the file for a grid that makes no sense.
+    Raises UnknownName where nothing is called so, UsageError for one of another home, ConfigError naming the file for a grid that makes
+    no sense.
     """
     if word.endswith(".toml"):
         path = Path(word).expanduser()
         if not path.is_file():
             raise UnknownName(f"no file '{word}'; give the path of a grid, or a name from `memlab sweep --list`")
         return read_grid(home, path)
+    if os.sep in word and (Path(word) / "sweep.json").is_file():
+        folder = Path(word).resolve()
+        if folder.parent != (home / "sweeps").resolve():
+            raise UsageError(f"{word} belongs to another home: memlab --home {shlex.quote(str(folder.parent.parent))} sweep {folder.name}")
+        return load(folder)
     if word in grid_names():
         return read_grid(home, GRIDS / f"{word}.toml")
     if word in sweep_names(home):
         return load(folder_of(home, word))
+    if Path(f"{word}.toml").is_file():
+        raise UnknownName(f"no grid or sweep '{word}'; the file of that name is called '{word}.toml'")
     raise UnknownName(f"no grid or sweep '{word}'{did_you_mean(word, {*grid_names(), *sweep_names(home)})}")
 
 

@@ -21,6 +21,7 @@ from memlab.memory import energy
 from memlab.memory.retrieval import descend
 from memlab.render import verdicts
 from memlab.render.safe import width
+from memlab.rundir import state
 from memlab.theory import partition, radius
 
 HOLDS, CORRECTED, FAILS, OPEN = lab.VERDICTS
@@ -161,6 +162,9 @@ def test_assumption_1_is_refuted_by_tokens_that_are_not_memorised(tmp_path):
     poor, good = (
         fabricated(tmp_path / name, [evaluated(50, 0.1, 6.0, confident)]) for name, confident in (("a", (0.2, 0.1)), ("b", (0.9, 0.1)))
     )
+    found = one("assumption-1", poor, tmp_path)
+    assert (found.verdict, found.needs) == (OPEN, f"memlab resume {poor.word}"), "at step 50 of 100"
+    state.write(poor.state_path, replace(state.read(poor.state_path), steps=50))
     assert one("assumption-1", poor, tmp_path).verdict == FAILS
     found = one("assumption-1", good, tmp_path)
     assert (found.verdict, found.needs) == (OPEN, f"memlab claims {good.word} --measure")

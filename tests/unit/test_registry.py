@@ -93,6 +93,13 @@ def test_a_folder_is_no_preset(tmp_path):
         registry.preset_path(str(tmp_path / "x.toml"))
 
 
+def test_a_file_without_its_ending_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").touch()
+    with pytest.raises(UnknownName, match=r"no preset 'mine'; the file of that name is called 'mine.toml'"):
+        registry.preset_path("mine")
+
+
 def test_an_unknown_preset_brings_the_nearest_right_one():
     with pytest.raises(UnknownName, match=r"^no preset 'qestion-formation-small'; did you mean 'question-formation-small'\?$"):
         registry.preset_path("qestion-formation-small")

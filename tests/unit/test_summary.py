@@ -105,8 +105,13 @@ def test_a_run_without_evaluations_has_the_facts_that_are_known(tmp_path):
 
 
 def test_a_run_that_has_hardly_learned_is_not_praised_for_curves_that_stay_together(tmp_path):
-    said = judged(tmp_path, evaluated(0, 9.0, 9.0), evaluated(100, 8.0, 8.1))
+    said = judged(tmp_path, evaluated(0, 9.0, 9.0), evaluated(200, 8.0, 8.1))
     assert said == "It has hardly begun to learn: its training loss has only come from 9.00 to 8.00."
+
+
+def test_a_run_shorter_than_its_warm_up_says_so(tmp_path):
+    said = judged(tmp_path, evaluated(0, 9.0, 9.0), evaluated(50, 8.0, 8.1))
+    assert said.endswith("All of its steps belong to the warm-up of the learning rate, which takes 100.")
 
 
 def test_a_run_stopped_between_evaluations_says_what_it_has_seen_and_when_it_was_measured(tmp_path):

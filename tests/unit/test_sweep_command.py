@@ -147,6 +147,16 @@ def test_wrong_requests_are_refused(call, arguments, complaint):
     assert complaint in said.err
 
 
+def test_a_file_without_its_ending_and_a_sweep_of_another_home_are_named(tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").touch()
+    assert "no grid or sweep 'mine'; the file of that name is called 'mine.toml'" in call("mine")[1].err
+    other = tmp_path / "other" / "sweeps" / "theirs"
+    other.mkdir(parents=True)
+    (other / "sweep.json").touch()
+    assert f"memlab --home {tmp_path / 'other'} sweep theirs" in call(str(other), "--once")[1].err
+
+
 def test_slurm_without_submitit_says_what_to_install(tmp_path, grid, call, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     finish(tmp_path, grid, but=("1x8-72t-0",))

@@ -33,7 +33,11 @@ def assumption_1(seed: int, known: Evidence | None) -> Claim:
         "tokens with p > 0.9", train, f"{percent(train)} of training text (held-out {percent(held_out)}), step {last['step']:,}"
     )
     if not has_memorised(last):
+        step, steps = last["step"], known.view.steps
         why = f"Its training text is not memorised: {percent(train)} of its tokens come with p > 0.9, {percent(held_out)} of held-out ones."
+        if step < steps:
+            why = f"At step {step:,} of {steps:,} that is too early to say. {why}"
+            return Claim(*about, [tokens, *_stored(known)], OPEN, why, known.to_the_end)
         return Claim(*about, [tokens, *_stored(known)], FAILS, why, "")
     if known.patterns is None:
         return Claim(

@@ -62,6 +62,13 @@ class Evidence:
         at = "" if self.is_last else f" --checkpoint {self.step}"
         return f"memlab claims {self.run.word} --measure{at}"
 
+    @property
+    def to_the_end(self) -> str:
+        """What shows more of the training than the checkpoint does."""
+        if not self.is_last:
+            return f"memlab claims {self.run.word} --measure"
+        return f"memlab {'watch' if self.view.is_active else 'resume'} {self.run.word}"
+
     @cached_property
     def is_last(self) -> bool:
         from memlab.training import checkpoints

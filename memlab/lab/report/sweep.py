@@ -1,6 +1,7 @@
 """The report of a sweep: its heat maps, D* for each size, and every cell, which is a run with a report of its own."""
 
 import dataclasses
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,8 @@ _MAPS = ("train", "validation", "gap", "memorised", "control", "bits")
 
 def sweep_of(home: Path, word: str) -> Sweep | None:
     """The sweep of this home that a name or the path of its directory means; None where there is none."""
-    path = Path(word)
-    name = path.name if path.parent.resolve() == (home / "sweeps").resolve() else word
-    return find_sweep(home, name) if name in sweep_names(home) else None
+    is_one = word in sweep_names(home) or (os.sep in word and (Path(word) / "sweep.json").is_file())
+    return find_sweep(home, word) if is_one else None
 
 
 def sweep_report(home: Path, sweep: Sweep) -> Document:
