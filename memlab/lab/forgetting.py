@@ -193,7 +193,7 @@ def _passages(memory: RunMemory, held: _Held, steps: list[int]) -> list[Passage]
             Passage(
                 some.part,
                 int(some.rows[number]),
-                _name(memory, some.part, int(some.documents[number])),
+                memory.document_name(int(some.documents[number]), some.part),
                 steps[best],
                 float(course[best]),
                 float(course[-1]),
@@ -202,10 +202,6 @@ def _passages(memory: RunMemory, held: _Held, steps: list[int]) -> list[Passage]
             )
         )
     return sorted(passages, key=lambda passage: (-passage.lost, -passage.best_score))
-
-
-def _name(memory: RunMemory, part: str, document: int) -> str:
-    return memory.document_name(document) if part == "training" else memory.data.corpus.name("validation", document)
 
 
 def _texts(memory: RunMemory, prompt: "np.ndarray", continuation: "np.ndarray") -> tuple[str, str]:

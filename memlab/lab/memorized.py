@@ -249,7 +249,7 @@ def _passages(memory: RunMemory, material: "Material", part: "Part") -> Iterator
     logs = np.where(some.are_in_continuations, predicted.log_probabilities, np.nan)
     for number in range(len(some)):
         document = int(some.documents[number])
-        name = memory.document_name(document) if part == "training" else memory.data.corpus.name("validation", document)
+        name = memory.document_name(document, part)
         texts = _texts(memory, some.prompts[number], some.continuations[number], continued[number])
         figures = int(some.times[number]), float(scores[number]), float(exact[number]), float(-np.nanmean(logs[number]))
         known = bits[number] if bits and bits[number] == bits[number] else None  # NaN is not equal to itself

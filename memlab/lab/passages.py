@@ -59,7 +59,7 @@ def of_data(memory: RunMemory, part: Literal["training", "validation"], number: 
         _check_row(part, number, n_rows)
         inputs, targets = rows.take(_one(number))
         document, _ = rows.origin(number)
-        name = memory.document_name(document) if part == "training" else memory.data.corpus.name("validation", document)
+        name = memory.document_name(document, part)
         own, note = (document, "its own patterns do not count, for it would find itself") if part == "training" else (None, "")
         return Passage(part, name, inputs[0], int(targets[0, -1]), _pieces(memory, inputs[0]), note, own)
     from memlab.measures.queries import shift_of
@@ -70,7 +70,7 @@ def of_data(memory: RunMemory, part: Literal["training", "validation"], number: 
     start = number * memory.context + shift
     window = stream[start : (number + 1) * memory.context + 1]
     documents, _ = stream.locate(_one(start))
-    name = memory.document_name(int(documents[0])) if part == "training" else memory.data.corpus.name("validation", int(documents[0]))
+    name = memory.document_name(int(documents[0]), part)
     note = f"window {number:,} without its first {shift} tokens, so that it does not find itself" if part == "training" else ""
     return Passage(part, name, window[:-1], int(window[-1]), _pieces(memory, window[:-1]), note)
 

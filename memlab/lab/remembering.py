@@ -150,9 +150,11 @@ class RunMemory:
             return self.data.selection.canaries[-1 - number].tokens
         return self.data.corpus.tokens("train")[number]
 
-    def document_name(self, number: int) -> str:
-        """Where a training document came from."""
-        return self.data.corpus.name("train", number) if number >= 0 else f"canary {-1 - number}"
+    def document_name(self, number: int, part: str = "training") -> str:
+        """Where a document came from; of one in which a window begins, where its first tokens did."""
+        if number < 0:
+            return f"canary {-1 - number}"
+        return self.data.corpus.name("train" if part == "training" else "validation", number)
 
 
 def store_patterns(

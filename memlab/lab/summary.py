@@ -95,7 +95,9 @@ def _of_both(view: RunView) -> str:
     if last["train_loss"] > _LEARNED * measured[0]["train_loss"]:
         fallen = f"from {decimal(measured[0]['train_loss'])} to {decimal(last['train_loss'])}"
         warmup = view.run.experiment().train.warmup
-        slow = f" All of its steps belong to the warm-up of the learning rate, which takes {count(warmup)}." if last["step"] <= warmup else ""
+        slow = (
+            f" All of its steps belong to the warm-up of the learning rate, which takes {count(warmup)}." if last["step"] <= warmup else ""
+        )
         return f"It has hardly begun to learn: its training loss has only come {fallen}.{slow}"
     if gap < _TOGETHER * last["train_loss"]:
         return f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too."

@@ -204,7 +204,7 @@ def _ask(memory: RunMemory, question: Question) -> _Asked:
         raise UsageError(f"there is no {question.part} passage {question.number:,}; there are {len(rows):,}, numbered from 0")
     number = np.array([question.number])
     document, _ = rows.origin(question.number)
-    name = memory.document_name(document) if question.part == "training" else memory.data.corpus.name("validation", document)
+    name = memory.document_name(document, question.part)
     return _Asked(question.part, name, *rows.take(number), number)
 
 
