@@ -47,7 +47,7 @@ class CompareScreen(CurvesScreen):
         curves, table = self.query_one(Curves), self.query_one("#table").scrollable_content_region
         size = tuple(curves.size) if min(curves.size) else tuple(table.size)  # where there is room for one of them only
         self._artist.ask(Order(self._wish, self._runs, size, tuple(table.size), False, self.lab.theme))
-        words = " · ".join(courses.facts_of_wish(self._wish))
+        words = " · ".join([*courses.facts_of_wish(self._wish), "hollow training, full held-out"])
         name_pane(curves, titled(self.lab, f"{len(self._runs)} runs", words))
 
     def _take(self, drawn: Drawn) -> None:
