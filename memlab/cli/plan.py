@@ -67,7 +67,7 @@ def plan(
 
 def _amount(name: str, words: str | None) -> float | None:
     """`90M`, `1.5B`, `12k`, `8,192`."""
-    from memlab.lab.form import parse_amount
+    from memlab.lab.amounts import parse_amount
 
     if words is None:
         return None

@@ -9,15 +9,10 @@ from typing import Any
 
 from memlab import config, models, registry
 from memlab.errors import ConfigError, MemlabError, UsageError
-from memlab.home import find_home, new_run_path, presets_of
+from memlab.home import find_home, new_run_path
+from memlab.lab.amounts import parse_amount, percent, plain_number, tokens_of
+from memlab.lab.choices import sizes_of
 from memlab.lab.starting import check, settle
-
-STEPS_OF_THE_PAPER = ("100 %", "10 %", "1 %", "0.1 %")
-
-# The kinds of budget in words, and how much of each one may begin with.
-BUDGETS = {"steps": "steps", "n_tokens": "tokens", "epochs": "epochs", "minutes": "minutes"}
-_FIRST_BUDGETS = {"steps": "1000", "n_tokens": "1M", "epochs": "100", "minutes": "5"}
-_DIGITS = 3  # of what is converted and no whole number
 
 # The settings that have a field of their own. A message that names one of them belongs beside it.
 SETTINGS = {
@@ -30,9 +25,6 @@ SETTINGS = {
     "device": ("train.device",),
 }
 _OPTIONS = ("data.source_options", "model.options")  # sections: their settings are given one by one, in free lines
-
-_FACTORS = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9}
-_NUMBER = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*([kmb]?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,57 +56,6 @@ class Meaning:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def read_preset(home: Path, name: str) -> config.Experiment:
-    """The preset of this name, shipped or the user's own, or a TOML file by path."""
-    return config.read(registry.preset_path(name, presets_of(home)))
-
-
-def preset_choices(home: Path) -> list[tuple[str, str]]:
-    """Every preset by name, with what it is; of one that cannot be read, why."""
-    choices = []
-    for name in registry.preset_names(presets_of(home)):
-        try:
-            words = read_preset(home, name).experiment
-        except MemlabError as error:
-            words = str(error)
-        choices.append((name, words))
-    return choices
-
-
-def plugin_choices(kind: registry.Kind) -> list[tuple[str, str]]:
-    """Every source, tokenizer or family by name, with what it says of itself."""
-    return [(name, registry.describe(kind, name).summary) for name in registry.names(kind)]
-
-
-def size_choices(family: str) -> list[tuple[str, str]]:
-    """The named sizes of a family with what they are made of; none where it takes any model."""
-    plain = {name: {key: value for key, value in size.items() if not isinstance(value, tuple)} for name, size in sizes_of(family).items()}
-    return [(name, ", ".join(f"{key} {value}" for key, value in size.items())) for name, size in plain.items()]
-
-
-def budget_choices() -> list[tuple[str, str]]:
-    """The kinds of budget with their meanings."""
-    meanings = {row["setting"]: row["meaning"] for row in config.describe_settings()}
-    return [(name, meanings[f"train.{name}"]) for name in config.BUDGETS]
-
-
-def converted(amount: str, budget: str, other: str, rates: Mapping[str, float]) -> str:
-    """As much training in another kind of budget; where that cannot be said, as much as one may begin with.
-
-    `rates`: how much of each kind one step takes, as far as it is known; see `expectation.Prospect`.
-    """
-    try:
-        steps = parse_amount(budget, amount, "", whole=False) / rates[budget]
-        found = steps * rates[other]
-    except (ConfigError, KeyError, ZeroDivisionError):
-        found = 0.0
-    if found <= 0:
-        return _FIRST_BUDGETS[other]
-    if other == "steps":
-        return _plain_number(max(1, round(found)))
-    return _plain_number(float(f"{found:.{_DIGITS}g}") if found < 10**_DIGITS else round(found))
-
-
 def filled(preset: str, experiment: config.Experiment) -> Form:
     """The form as a preset fills it."""
     data, model, train = experiment.data, experiment.model, experiment.train
@@ -127,7 +68,7 @@ def filled(preset: str, experiment: config.Experiment) -> Form:
         family=model.family,
         size=model.size,
         budget=budget,
-        budget_amount="" if given is None else _plain_number(given),
+        budget_amount="" if given is None else plain_number(given),
         seed=str(train.seed),
         device=train.device,
     )
@@ -137,25 +78,6 @@ def with_family(form: Form, family: str) -> Form:
     """Another family, with the size of the same name where it has that, else its first."""
     sizes = list(sizes_of(family))
     return replace(form, family=family, size=form.size if form.size in sizes or not sizes else sizes[0])
-
-
-def sizes_of(family: str) -> dict[str, dict[str, Any]]:
-    """The named sizes of a family; none where it takes any model."""
-    return registry.describe("family", family).constants.get("SIZES", {})
-
-
-def stepped(amount: str, up: bool) -> str:
-    """The next larger or smaller one of the paper's fractions; of an amount in tokens twice as much, or half of it."""
-    shares = [config.parse_fraction(step) for step in STEPS_OF_THE_PAPER]
-    try:
-        n_tokens = _tokens_of(amount)
-        if n_tokens:
-            return f"{n_tokens * 2 if up else max(1, n_tokens // 2):,} tokens"
-        share = config.parse_fraction(amount)
-    except ConfigError:
-        return STEPS_OF_THE_PAPER[0]
-    others = [step for step, known in zip(STEPS_OF_THE_PAPER, shares, strict=True) if (known > share if up else known < share)]
-    return (others[-1] if up else others[0]) if others else amount
 
 
 def meaning(form: Form, preset: config.Experiment, home: Path) -> Meaning:
@@ -215,7 +137,7 @@ def command(form: Form, found: Meaning, home: Path) -> list[str]:
             words += [flag, percent(own[setting]) if setting == "data.fraction" else str(own[setting])]
     for setting, value in own.items():
         if setting not in flags:
-            words += ["--set", f"{setting}={_plain_number(value) if isinstance(value, float) else value}"]
+            words += ["--set", f"{setting}={plain_number(value) if isinstance(value, float) else value}"]
     for line in form.settings:
         if line.strip():
             words += ["--set", line.strip()]
@@ -238,19 +160,13 @@ def renamed(experiment: config.Experiment, preset: str, changes: Mapping[str, An
     return replace(experiment, experiment=f"{preset} with {words}", expect="") if words else experiment
 
 
-def percent(fraction: float, space: str = "") -> str:
-    """A fraction as a percentage that means exactly the same: 0.1%."""
-    text = f"{100 * fraction:.15g}{space}%"
-    return text if config.parse_fraction(text) == fraction else repr(fraction)
-
-
 def _source(form: Form, preset: config.Experiment) -> dict[str, Any]:
     return {} if form.source == preset.data.source else {"data.source": form.source}
 
 
 def _amount(form: Form, preset: config.Experiment) -> dict[str, Any]:
     """`1 %`, `0.01`, `all`, or so many tokens: `8,192 tokens`, `10k tokens`."""
-    n_tokens = _tokens_of(form.amount)
+    n_tokens = tokens_of(form.amount)
     if n_tokens:
         return {} if n_tokens == preset.data.tokens else {"data.tokens": n_tokens}
     try:
@@ -258,17 +174,6 @@ def _amount(form: Form, preset: config.Experiment) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{error}; or so many tokens: 8192 tokens") from None
     return {} if fraction == preset.data.fraction and not preset.data.tokens else {"data.fraction": fraction}
-
-
-def _tokens_of(amount: str) -> int | None:
-    """How many tokens it says; None where it is a fraction. Raises ConfigError for a number of tokens that is none."""
-    word, tokens, rest = amount.strip().partition("token")
-    if not tokens or rest not in ("", "s"):
-        return None
-    n_tokens = int(parse_amount("data.tokens", word, "8192 tokens or 10k tokens", whole=True))
-    if n_tokens < 1:
-        raise ConfigError(f"data.tokens is {n_tokens}; it must be at least 1")
-    return n_tokens
 
 
 def _family(form: Form, preset: config.Experiment) -> dict[str, Any]:
@@ -337,23 +242,3 @@ def _check_name(form: Form, home: Path, problems: dict[str, str]) -> None:
             new_run_path(home, form.preset, form.name)
         except UsageError as error:
             problems["name"] = str(error)
-
-
-def parse_amount(name: str, text: str, example: str, whole: bool) -> int | float:
-    """`1000`, `10k`, `1.5M`, `2e6`, `8,192`."""
-    match = _NUMBER.fullmatch(text.strip())
-    if not match:
-        raise ConfigError(
-            f"{name} is '{text.strip()}'; write a number such as {example}"
-            if text.strip()
-            else f"{name} is missing; write for example {example}"
-        )
-    value = float(match[1].replace(",", "").replace("_", "")) * _FACTORS[match[2].lower()]
-    if whole and value != int(value):
-        raise ConfigError(f"{name} is {value:g}; it must be a whole number")
-    return int(value) if whole else value
-
-
-def _plain_number(value: float) -> str:
-    """As it is typed: 1000, 0.5; a large whole number in full."""
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)

@@ -13,7 +13,7 @@ from test_hostile import HOSTILE, Pty, directory_name, plain
 from textual.widgets import Input
 
 from memlab import config
-from memlab.lab.form import read_preset
+from memlab.lab.choices import read_preset
 from memlab.render.safe import is_harmful
 from memlab.rundir import RunDir
 from memlab.training import launch

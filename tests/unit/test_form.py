@@ -13,8 +13,8 @@ from memlab import config, registry
 from memlab.cli import app as cli
 from memlab.errors import MemlabError
 from memlab.home import presets_of
+from memlab.lab import amounts, choices, saving
 from memlab.lab import form as forms
-from memlab.lab import saving
 
 PRESETS = registry.preset_names()
 
@@ -27,7 +27,7 @@ def home(tmp_path, monkeypatch):
 
 def meant(home, preset="demo", **fields):
     """The form of a preset with some fields changed, and what it means."""
-    experiment = forms.read_preset(home, preset)
+    experiment = choices.read_preset(home, preset)
     form = replace(forms.filled(preset, experiment), **fields)
     return form, forms.meaning(form, experiment, home)
 
@@ -48,7 +48,7 @@ def test_a_preset_fills_the_form_with_what_it_is(home, preset):
     form, found = meant(home, preset)
     assert found.problems == {}
     assert found.changes == {}
-    assert found.experiment == forms.read_preset(home, preset)
+    assert found.experiment == choices.read_preset(home, preset)
     assert forms.command_line(form, found, home) == f"memlab train {preset}"
 
 
@@ -87,7 +87,7 @@ def test_the_command_line_says_only_what_differs_and_means_the_same(home, fields
 )
 def test_numbers_reach_the_experiment_through_form_and_command_line_exactly(tmp_path_factory, fraction, seed, steps, lr):
     home = tmp_path_factory.getbasetemp()
-    form, found = meant(home, amount=forms.percent(fraction), seed=str(seed), budget_amount=str(steps), settings=(f"train.lr={lr!r}",))
+    form, found = meant(home, amount=amounts.percent(fraction), seed=str(seed), budget_amount=str(steps), settings=(f"train.lr={lr!r}",))
     assert found.problems == {}
     assert (found.experiment.data.fraction, found.experiment.train.seed) == (fraction, seed)
     assert (found.experiment.train.steps, found.experiment.train.lr) == (steps, lr)
@@ -160,25 +160,8 @@ def test_a_name_that_is_taken_is_wrong(home):
 def test_another_family_keeps_the_size_of_the_same_name_or_takes_its_first(home):
     form, _ = meant(home, size="mini")
     assert forms.with_family(form, "vanilla").size == "mini"
-    assert forms.with_family(replace(form, size="xl"), "vanilla").size == next(iter(forms.sizes_of("vanilla")))
+    assert forms.with_family(replace(form, size="xl"), "vanilla").size == next(iter(choices.sizes_of("vanilla")))
     assert forms.with_family(form, "pretrained").size == "mini", "any word may be a model"
-
-
-@pytest.mark.parametrize(
-    ("amount", "down", "up"),
-    [
-        ("100 %", "10 %", "100 %"),
-        ("5 %", "1 %", "10 %"),
-        ("0.1 %", "0.1 %", "1 %"),
-        ("8,192 tokens", "4,096 tokens", "16,384 tokens"),
-        ("10k tokens", "5,000 tokens", "20,000 tokens"),
-        ("1 token", "1 tokens", "2 tokens"),
-        ("some tokens", "100 %", "100 %"),
-        ("all", "10 %", "all"),
-    ],
-)
-def test_fractions_step_through_those_of_the_paper_and_tokens_double(amount, down, up):
-    assert (forms.stepped(amount, up=False), forms.stepped(amount, up=True)) == (down, up)
 
 
 def test_the_message_of_a_trainer_finds_its_field(home):
@@ -194,7 +177,7 @@ def test_the_message_of_a_trainer_finds_its_field(home):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_saved_preset_is_read_back_as_it_was(home, preset):
-    experiment = forms.read_preset(home, preset)
+    experiment = choices.read_preset(home, preset)
     path = saving.save_preset(home, "mine", experiment)
     assert config.read(path) == experiment
 
@@ -205,7 +188,7 @@ def test_a_preset_of_ones_own_is_found_by_name_and_listed(home):
     saving.save_preset(home, "mine", renamed)
     assert registry.preset_path("mine", presets_of(home)) == home / "presets" / "mine.toml"
     assert "mine" in registry.preset_names(presets_of(home))
-    assert ("mine", "demo with data.fraction 0.01, model.size mini") in forms.preset_choices(home)
+    assert ("mine", "demo with data.fraction 0.01, model.size mini") in choices.preset_choices(home)
     assert resolved_by_the_command_line(["memlab", "train", "mine"]) == renamed
     assert (renamed.expect, renamed.data) == ("", found.experiment.data)
 
@@ -213,7 +196,7 @@ def test_a_preset_of_ones_own_is_found_by_name_and_listed(home):
 def test_a_broken_preset_of_ones_own_spoils_no_list(home):
     presets_of(home).mkdir()
     (presets_of(home) / "broken.toml").write_text("[model]\nsize = 3")
-    words = dict(forms.preset_choices(home))["broken"]
+    words = dict(choices.preset_choices(home))["broken"]
     assert "model.size is 3; it must be a text" in words
 
 
@@ -260,29 +243,8 @@ def test_a_preset_is_replaced_only_where_that_is_wanted(home):
     assert config.read(saving.save_preset(home, "mine", second, overwrite=True)) == second
 
 
-RATES = {"steps": 1.0, "n_tokens": 1024.0, "epochs": 0.126, "minutes": 0.001}
-
-
-@pytest.mark.parametrize(
-    ("amount", "kind", "other", "found"),
-    [
-        ("5000", "steps", "n_tokens", "5120000"),
-        ("5k", "steps", "epochs", "630"),
-        ("700", "steps", "epochs", "88.2"),
-        ("1M", "n_tokens", "steps", "977"),
-        ("0.001", "epochs", "steps", "1"),
-        ("2", "minutes", "steps", "2000"),
-        ("0", "steps", "epochs", "100"),
-        ("many", "steps", "n_tokens", "1M"),
-        ("", "minutes", "steps", "1000"),
-    ],
-)
-def test_a_budget_is_as_much_training_in_another_unit(amount, kind, other, found):
-    assert forms.converted(amount, kind, other, RATES) == found
-
-
 @pytest.mark.parametrize("kind", config.BUDGETS)
 def test_every_kind_of_budget_has_a_word_and_an_amount_to_begin_with(home, kind):
-    assert "_" not in forms.BUDGETS[kind]
-    start = forms.converted("", "steps", kind, {})
+    assert "_" not in amounts.BUDGETS[kind]
+    start = amounts.converted("", "steps", kind, {})
     assert not meant(home, budget=kind, budget_amount=start)[1].problems

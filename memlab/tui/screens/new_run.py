@@ -16,7 +16,7 @@ from textual.widgets import Static
 from memlab import config, registry
 from memlab.errors import MemlabError
 from memlab.home import new_run_path, presets_of
-from memlab.lab import expectation
+from memlab.lab import choices, expectation
 from memlab.lab import form as forms
 from memlab.lab.expectation import Prospect
 from memlab.lab.form import Form, Meaning
@@ -77,7 +77,7 @@ class NewRunScreen(LabScreen):
 
     def on_mount(self) -> None:
         self._colour()
-        self.work(self._read_choices, lambda choices: self._offer(*choices))
+        self.work(self._read_choices, lambda found: self._offer(*found))
 
     def recolour(self) -> None:
         super().recolour()
@@ -105,17 +105,17 @@ class NewRunScreen(LabScreen):
 
     def _read_choices(self) -> tuple[Any, ...]:
         home = self.lab.home
-        return forms.preset_choices(home), forms.plugin_choices("source"), forms.plugin_choices("family"), forms.budget_choices()
+        return choices.preset_choices(home), choices.plugin_choices("source"), choices.plugin_choices("family"), choices.budget_choices()
 
-    def _offer(self, *choices: Any) -> None:
-        self.query_one(RunForm).offer(*choices)
+    def _offer(self, *found: Any) -> None:
+        self.query_one(RunForm).offer(*found)
         self.query_one(RunForm).focus_first()
         self._load(self._wanted)
 
     def _load(self, name: str) -> None:
         """Fill the form with a preset, unless another one is wanted by then."""
         self._wanted = name
-        self.work(lambda: forms.read_preset(self.lab.home, name), lambda preset: self._fill(name, preset), self._not_loaded)
+        self.work(lambda: choices.read_preset(self.lab.home, name), lambda preset: self._fill(name, preset), self._not_loaded)
 
     def _not_loaded(self, error: MemlabError) -> None:
         self.lab.say(str(error), "error")
@@ -337,4 +337,4 @@ class NewRunScreen(LabScreen):
     def _saved(self, name: str, path: Path) -> None:
         self.lab.say(f"saved in {path}; `memlab train {name}` starts it too")
         self._wanted = name
-        self.work(self._read_choices, lambda choices: self._offer(*choices))
+        self.work(self._read_choices, lambda found: self._offer(*found))

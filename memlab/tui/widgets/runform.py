@@ -9,7 +9,9 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from memlab.lab.form import BUDGETS, Form, converted, size_choices, stepped, with_family
+from memlab.lab.amounts import BUDGETS, converted, stepped
+from memlab.lab.choices import size_choices
+from memlab.lab.form import Form, with_family
 from memlab.tui.widgets.fields import Choice, Fields, Line, Row
 
 Options = Sequence[tuple[str, str]]
