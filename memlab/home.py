@@ -1,4 +1,4 @@
-"""The home: where runs and corpora lie, and which run a name means."""
+"""What lies in a home: its runs, and which of them a name means."""
 
 import contextlib
 import hashlib
@@ -15,14 +15,6 @@ from memlab.files import explained
 from memlab.rundir import RunDir
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def find_home(path: str | None = None) -> Path:
-    """`--home`, else MEMLAB_HOME, else the user's data directory."""
-    import platformdirs  # here: --help starts without it
-
-    chosen = path or os.environ.get("MEMLAB_HOME") or platformdirs.user_data_dir("memlab", appauthor=False)
-    return Path(os.path.expanduser(chosen)).absolute()
 
 
 def presets_of(home: Path) -> Path:
@@ -44,6 +36,12 @@ def runs_of(home: Path) -> list[RunDir]:
 def other_runs_of(home: Path) -> list[RunDir]:
     """The runs under the home that are cells of something else, and that no listing shows: of sweeps, and of the capacity experiment."""
     return [RunDir(path.parent) for pattern in ("sweeps/*/*", "capacity/*") for path in sorted(home.glob(f"{pattern}/config.json"))]
+
+
+def home_of(home: Path, run: RunDir) -> Path:
+    """The home that a run lies in, whose corpora are its own; for a run that lies in none, `home`."""
+    around = run.path.absolute().parents[1:3]  # HOME/runs/NAME, HOME/sweeps/NAME/CELL
+    return next((folder for folder in around if (folder / "corpora").is_dir()), home)
 
 
 def find_run(home: Path, word: str) -> RunDir:

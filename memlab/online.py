@@ -1,10 +1,10 @@
 """The Hugging Face Hub's libraries, told at once when the Hub does not answer instead of trying again and again."""
 
 import contextlib
-import functools
 from collections.abc import Iterator
 
 _PATIENCE_SECONDS = 5.0
+_ANSWERED: set[str] = set()  # endpoints, in this process
 
 
 @contextlib.contextmanager
@@ -28,12 +28,14 @@ def online(needed: bool = True) -> Iterator[None]:
             enable_progress_bars()
 
 
-@functools.cache
 def _answers(endpoint: str) -> bool:
+    """Asked until it has answered once: a process that lives long may get its network later."""
     from huggingface_hub import get_session
 
-    try:
-        get_session().head(endpoint, timeout=_PATIENCE_SECONDS)
-    except Exception:  # noqa: BLE001 - no name to catch it by: the session is of httpx or of httpx2
-        return False
+    if endpoint not in _ANSWERED:
+        try:
+            get_session().head(endpoint, timeout=_PATIENCE_SECONDS)
+        except Exception:  # noqa: BLE001 - no name to catch it by: the session is of httpx or of httpx2
+            return False
+        _ANSWERED.add(endpoint)
     return True

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from memlab.home import find_home, find_run
+from memlab.home import find_run
+from memlab.homedir import find_home
 from memlab.lab.courses import Wish
 from memlab.lab.screen import frame
 from memlab.lab.view import RunView

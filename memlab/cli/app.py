@@ -61,7 +61,7 @@ def common(
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """A terminal lab in which one watches a transformer memorise."""
-    from memlab.home import find_home
+    from memlab.homedir import find_home
 
     context.obj = find_home(home)
     if ascii:

@@ -14,6 +14,7 @@ from memlab.home import find_run
 
 if TYPE_CHECKING:
     from memlab.lab.basin import Basin
+    from memlab.rundir import RunDir
 
 _HEIGHT = 12  # rows of a plot
 _PLOTS = {"continuation": "Same greedy continuation as without disturbance", "fixed_point": "Same fixed point of the retrieval"}
@@ -52,7 +53,7 @@ def basin(
     if json:
         say_json({"run": found.name, **asdict(measured), "reading": recovered.reading(measured)})
     else:
-        _show(found.name, measured)
+        _show(found, measured)
     if png or svg:
         from memlab.render import image
 
@@ -60,18 +61,18 @@ def basin(
         write_pictures(lambda kind: image.curves(**picture, title=f"{found.name}, step {measured.step:,}", kind=kind), png, svg, quiet=json)
 
 
-def _show(name: str, found: "Basin") -> None:
+def _show(run: "RunDir", found: "Basin") -> None:
     from memlab.lab import recovered
     from memlab.render import curves
 
     now = look()
-    say_paragraphs(f"{name} · step {found.step:,} · {recovered.disturbed(found)}")
+    say_paragraphs(f"{run.name} · step {found.step:,} · {recovered.disturbed(found)}")
     for curve, title in _PLOTS.items():
         options = {"x_label": recovered.x_label(found), "y_label": "share that comes back", "y_range": (0.0, 1.0)}
         size = {"width": now.width, "height": _HEIGHT, "color": now.color, "ascii": now.ascii}
         draw("\n" + curves.plot(recovered.series(found, curve), recovered.floors(found, curve), title=title, **options, **size))
     _table(found)
-    say_paragraphs("", *recovered.notes(found, name), "", recovered.reading(found))
+    say_paragraphs("", *recovered.notes(found, run.word), "", recovered.reading(found))
 
 
 def _table(found: "Basin") -> None:

@@ -8,6 +8,7 @@ import typer
 
 from memlab.cli.terminal import look, say
 from memlab.errors import UsageError
+from memlab.rundir import RunDir
 
 
 def open_lab(context: typer.Context, home: Path) -> None:
@@ -27,6 +28,7 @@ def open_lab(context: typer.Context, home: Path) -> None:
     app = LabApp(home, color=now.color, ascii=now.ascii)
     going = app.run() or ()
     for name in going:
-        say(f"{name} goes on by itself.\n  memlab watch {name}\n  memlab stop {name}")
+        word = RunDir(home / "runs" / name).word
+        say(f"{name} goes on by itself.\n  memlab watch {word}\n  memlab stop {word}")
     if app.return_code:
         raise typer.Exit(app.return_code)

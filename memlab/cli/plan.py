@@ -1,5 +1,6 @@
 """plan: which size of model for which amount of data, by every rule there is."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -178,7 +179,6 @@ def _notes(found: "Sizing") -> list[str]:
         notes.append(f"Training takes at least {nbytes(least_memory(round(found.n_params)))} of memory for weights, gradients and AdamW.")
     if nearest:
         size = f"N {short(nearest.n_params)}" + (f", D {short(nearest.n_tokens)}" if nearest.n_tokens else "")
-        notes.append(
-            f"Nearest preset: {nearest.name} ({size}); `memlab presets {nearest.name}` measures it on this device, as --probe does."
-        )
+        command = f"memlab presets {shlex.quote(nearest.name)}"
+        notes.append(f"Nearest preset: {nearest.name} ({size}); `{command}` measures it on this device, as --probe does.")
     return notes

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from memlab.cli.terminal import look
+from memlab.render.safe import safe
 
 _LINE_SECONDS = 15.0  # between two lines on the same piece of work, where there is no terminal
 
@@ -31,12 +32,12 @@ def working() -> Iterator[Callable[[dict[str, Any]], None]]:
         tasks: dict[str, Any] = {}
 
         def show(work: dict[str, Any]) -> None:
-            amount = f"{work['done']:,} {work['unit']}" if work["unit"] else ""
-            if work["doing"] not in tasks:
+            doing, amount = safe(work["doing"]), f"{work['done']:,} {work['unit']}" if work["unit"] else ""
+            if doing not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
-                tasks[work["doing"]] = bar.add_task(work["doing"], total=work["total"], amount=amount)
-            bar.update(tasks[work["doing"]], completed=work["done"], total=work["total"], amount=amount)
+                tasks[doing] = bar.add_task(doing, total=work["total"], amount=amount)
+            bar.update(tasks[doing], completed=work["done"], total=work["total"], amount=amount)
 
         yield show
 
@@ -60,4 +61,4 @@ class _Lines:
         if is_new or (work["total"] and now - self._said > _LINE_SECONDS):
             self._doing, self._said = work["doing"], now
             far = "" if is_new else f", {work['done']:,} of {work['total']:,} {work['unit']}"
-            print(f"{self._doing}{far} {'...' if look().ascii else '…'}", file=sys.stderr, flush=True)
+            print(f"{safe(self._doing)}{far} {'...' if look().ascii else '…'}", file=sys.stderr, flush=True)

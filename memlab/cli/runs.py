@@ -1,6 +1,7 @@
 """runs, remove, prune: what there is under the home, and making room."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
 from memlab.files import explained, lock
 from memlab.home import find_run, other_runs_of, runs_of
+
+_PROBE_SECONDS = 86400.0  # a probe of an estimate that is older was killed
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -105,13 +108,15 @@ def _spare(home: Path) -> list[Path]:
             raise UsageError(f"run '{run.name}' is just building its corpus; try again when it trains")
         else:
             waiting += str(run.original().data.source_options)  # a resumed run would build its corpus from there
-    corpora = [path for path in _children(home / "corpora") if path.is_dir() and path.name not in used and not _is_being_built(path)]
+    corpora = [path for path in _children(home / "corpora") if path.is_dir() and path.name not in used and not _is_in_use(path)]
     removed = [path for path in _children(home / "runs") if path.name.startswith(".")]
     return [*corpora, *removed, *(path for path in _children(home / "spool") if str(path) not in waiting)]
 
 
-def _is_being_built(corpus: Path) -> bool:
-    """Whether somebody builds it just now: an estimate does so without a run."""
+def _is_in_use(corpus: Path) -> bool:
+    """Whether somebody builds it just now, which an estimate does without a run, or tries there how long a checkpoint takes."""
+    if corpus.name.startswith(".probe-"):
+        return time.time() - corpus.stat().st_mtime < _PROBE_SECONDS
     path = corpus.with_name(f".{corpus.name.removesuffix('.building')}.lock")
     if not path.exists():
         return False

@@ -15,6 +15,8 @@ from memlab.data.building import Build, Progress, Recipe, quiet
 from memlab.data.ragged import Ragged
 from memlab.errors import DataError
 from memlab.files import lock, read_json
+from memlab.home import home_of
+from memlab.rundir import RunDir
 
 _WAIT_SECONDS = 0.2
 
@@ -25,13 +27,17 @@ class Corpus:
 
     path: Path
     meta: dict[str, Any] = field(repr=False)
+    _opened: dict[str, Ragged] = field(default_factory=dict, init=False, repr=False)
 
     @functools.cached_property
     def tokenizer(self):
-        """The transformers tokenizer."""
+        """The transformers tokenizer. Raises DataError where its files are damaged."""
         from transformers import PreTrainedTokenizerFast
 
-        return PreTrainedTokenizerFast.from_pretrained(self.path / "tokenizer")
+        try:
+            return PreTrainedTokenizerFast.from_pretrained(self.path / "tokenizer")
+        except Exception as error:  # tokenizers raises nothing narrower for a damaged file
+            raise DataError(f"{self.path / 'tokenizer'} cannot be loaded: {error}; remove {self.path}, and it is built anew") from error
 
     @property
     def vocab_size(self) -> int:
@@ -46,16 +52,20 @@ class Corpus:
         """Documents, tokens and characters of each split."""
         return self.meta["splits"]
 
-    @functools.cache  # noqa: B019 - a corpus lives as long as the process
     def tokens(self, split: str) -> Ragged:
         """The token ids of a split, memory-mapped, a document a list."""
         if split not in self.splits():
             raise DataError(f"the corpus has no split '{split}'; there are: {', '.join(self.splits())}")
-        return Ragged(self.path / split, np.dtype(self.meta["dtype"]))
+        return self._open(split, self.meta["dtype"])
 
     def name(self, split: str, document: int) -> str:
         """Where a document came from."""
-        return bytes(Ragged(self.path / f"{split}.names", np.dtype(np.uint8))[document]).decode()
+        return bytes(self._open(f"{split}.names", "uint8")[document]).decode()
+
+    def _open(self, name: str, dtype: str) -> Ragged:
+        if name not in self._opened:
+            self._opened[name] = Ragged(self.path / name, np.dtype(dtype))
+        return self._opened[name]
 
     def text(self, split: str, document: int) -> str:
         """A document's text, from its tokens, without the end-of-text token."""
@@ -103,10 +113,15 @@ def open_corpus(home: Path, data: config.Data, progress: Progress = quiet) -> Co
     return Corpus(path, read_json(path / "meta.json"))
 
 
-def open_recorded(home: Path, folder: str, content: str) -> Corpus:
-    """The corpus that a run was trained on, by its recorded folder and content. Raises DataError where it is gone or not the same."""
-    path = home / "corpora" / folder
-    if not (path / "meta.json").exists():
+def open_recorded(home: Path, run: RunDir) -> Corpus:
+    """The corpus that a run was trained on, of the home that the run lies in, or else of `home`.
+
+    Raises RunError where the run has not recorded it yet, DataError where it is gone or not the same.
+    """
+    recorded = run.recorded()
+    folder, content = home_of(home, run) / "corpora", recorded["content"]
+    path = folder / recorded["corpus"]
+    if path.parent != folder or not (path / "meta.json").exists():
         raise DataError(f"the corpus of this run, {path}, is not there; copy it from the machine that the run was trained on")
     corpus = Corpus(path, read_json(path / "meta.json"))
     if corpus.fingerprint != content:

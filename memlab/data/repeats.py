@@ -7,7 +7,7 @@ falls below a common threshold are compared: the same sample of span contents on
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,7 +16,11 @@ import numpy as np
 from memlab.data.rows import DocumentRows, RunData, Stream
 
 _CHUNK = 1 << 20
+_OFTEN = 1000  # documents
 _SPAN = 50  # tokens, as Carlini et al. 2022 and Lee et al. 2022 use
+
+
+Between = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,29 @@ class Repeats:
     sampled: float
 
 
-def repeats_of(data: RunData, rows: str, context: int) -> Repeats:
-    """The repeats of a run's training text, canaries and all, and its validation text: whole documents where a row is one, else spans."""
+def repeats_of(data: RunData, rows: str, context: int, between: Between = lambda: None) -> Repeats:
+    """The repeats of a run's training text, canaries and all, and its validation text: whole documents where a row is one, else spans.
+
+    `between` is called every now and then; it may raise, to stop.
+    """
     if rows == "documents":
-        return _compare(_document_hashes(data.train), _document_hashes(data.validation), 0, 1.0)
-    return count_repeats(data.train.stream, data.validation.stream, min(_SPAN, context))
+        return _compare(_document_hashes(data.train, between=between), _document_hashes(data.validation, between=between), 0, 1.0)
+    return count_repeats(data.train.stream, data.validation.stream, min(_SPAN, context), between=between)
 
 
-def count_repeats(training: np.ndarray | Stream, validation: np.ndarray | Stream, span: int, limit: int = 20_000_000) -> Repeats:
+def count_repeats(
+    training: np.ndarray | Stream,
+    validation: np.ndarray | Stream,
+    span: int,
+    limit: int = 20_000_000,
+    between: Between = lambda: None,
+) -> Repeats:
     """How much of the training text occurs in it more than once, and how much of the validation text occurs in training.
 
     `training` and `validation` are token ids, (n,). A text shorter than a span has no spans and a share of 0.
     """
     sampled = min(1.0, limit / max(1, len(training), len(validation)))
-    return _compare(_fingerprints(training, span, sampled), _fingerprints(validation, span, sampled), span, sampled)
+    return _compare(*(_fingerprints(text, span, sampled, between) for text in (training, validation)), span, sampled)
 
 
 def occurrences(stream: np.ndarray | Stream, spans: np.ndarray, limit: int = 200_000_000) -> np.ndarray:
@@ -73,20 +86,26 @@ def _count(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
 def _compare(training: np.ndarray, validation: np.ndarray, span: int, sampled: float) -> Repeats:
     unique, counts = np.unique(training, return_counts=True)
     repeated = counts[counts > 1].sum() / max(1, len(training))
-    overlap = np.isin(validation, unique).mean() if len(validation) else 0.0
+    overlap = _count(unique, validation).sum() / len(validation) if len(unique) and len(validation) else 0.0
     return Repeats(span, float(repeated), float(overlap), sampled)
 
 
-def _document_hashes(rows: DocumentRows, indices: Iterable[int] | None = None) -> np.ndarray:
+def _document_hashes(rows: DocumentRows, indices: Iterable[int] | None = None, between: Between = lambda: None) -> np.ndarray:
     """Of the documents at some indices, all by default."""
-    chosen = range(len(rows)) if indices is None else indices
-    digests = [blake2b(rows.document(int(index)).tobytes(), digest_size=8).digest() for index in chosen]
+    digests = []
+    for number, index in enumerate(range(len(rows)) if indices is None else indices):
+        if number % _OFTEN == 0:
+            between()
+        digests.append(blake2b(rows.document(int(index)).tobytes(), digest_size=8).digest())
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _fingerprints(tokens: np.ndarray | Stream, span: int, share: float) -> np.ndarray:
+def _fingerprints(tokens: np.ndarray | Stream, span: int, share: float, between: Between) -> np.ndarray:
     threshold = np.uint64(min(2**64 - 1, int(share * 2**64)))
-    parts = [part[part <= threshold] for part in _all_fingerprints(tokens, span)]
+    parts = []
+    for part in _all_fingerprints(tokens, span):
+        between()
+        parts.append(part[part <= threshold])
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
 

@@ -1,9 +1,8 @@
 """Rows of tokens: windows of the stream, or whole documents, as model inputs and targets."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from memlab.data import batches
 from memlab.data.corpus import Corpus, open_recorded
 from memlab.data.selection import Selection, select
 from memlab.errors import DataError
+from memlab.rundir import RunDir
 
 IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows it
 
@@ -163,9 +163,10 @@ def open_rows(corpus: Corpus, data: config.Data, context: int) -> RunData:
     return RunData(corpus, selection, _rows(corpus, selection, data, context), _rows(corpus, everything, data, context), data.order)
 
 
-def recorded_rows(home: Path, recorded: Mapping[str, Any], experiment: config.Experiment) -> RunData:
-    """The rows of a run, from the `corpus` and its `content` that it has recorded. Raises what `open_recorded` and `open_rows` raise."""
-    return open_rows(open_recorded(home, recorded["corpus"], recorded["content"]), experiment.data, experiment.model.context)
+def recorded_rows(home: Path, run: RunDir) -> RunData:
+    """The rows of a run, from the corpus that it has recorded. Raises what `open_recorded` and `open_rows` raise."""
+    experiment = run.original()
+    return open_rows(open_recorded(home, run), experiment.data, experiment.model.context)
 
 
 def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int) -> Rows:

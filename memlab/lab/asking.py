@@ -65,11 +65,8 @@ class Asked:
         from memlab.data.rows import recorded_rows
         from memlab.measures.drawn import draw
 
-        weights_and_text(self.run, self.steps("all")[0])  # explains a run without text
-        recorded, experiment = self.run.provenance()["data"], self.run.original()
-        data = recorded_rows(self.home, recorded, experiment)
-        choice = self.choice
-        return draw(data, experiment.model.context, choice.patterns, choice.queries, choice.positions, choice.seed)
+        data, choice = recorded_rows(self.home, self.run), self.choice
+        return draw(data, self.run.original().model.context, choice.patterns, choice.queries, choice.positions, choice.seed)
 
     @property
     def cut(self) -> str:

@@ -129,16 +129,20 @@ class Child:
         self._starter.start()
 
     def _launch(self) -> None:
-        complaints = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed by the thread that reads it
-        process = subprocess.Popen(
-            [sys.executable, "-m", "memlab.lab.serving", str(self._niceness)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-            encoding="utf-8",
-            env=launch.environment(self._home),
-        )
+        try:
+            complaints = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed by the thread that reads it
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "memlab.lab.serving", str(self._niceness)],  # -P: nothing of the directory of now is imported
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                encoding="utf-8",
+                env=launch.environment(self._home),
+            )
+        except OSError as error:
+            self._give_up(f"the process that measures cannot be started: {error}")
+            return
         with self._lock:
             self._process, self._starter = process, None
             self._reader = threading.Thread(target=self._read, args=(process, complaints), daemon=True)
@@ -146,11 +150,20 @@ class Child:
             for request in self._open.values():
                 self._send(request)
 
+    def _give_up(self, why: str) -> None:
+        """Answer all that is open with the reason why nothing will come of it; the next request tries again."""
+        with self._lock:
+            self._starter = None
+            waiting = list(self._open.values())
+            self._open.clear()
+        for request in waiting:
+            request.receive({"id": request.number, "error": why, "status": 1})
+
     def _send(self, request: _Request) -> None:
         self._write({"id": request.number, "do": request.do, "arguments": request.arguments})
 
     def _write(self, message: Message) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has just died: the reader thread sees to that
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it has just died, and may be closed: the reader thread sees to that
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 

@@ -151,8 +151,7 @@ def _open(run: RunDir, home: Path) -> _Model:
     from memlab.data.rows import recorded_rows
 
     step = choose_checkpoint(run, "last")
-    about = weights_and_text(run, step)
-    return _Model(run, step, about, recorded_rows(home, about, run.original()))
+    return _Model(run, step, weights_and_text(run, step), recorded_rows(home, run))
 
 
 def _check_alike(models: Sequence[_Model]) -> None:

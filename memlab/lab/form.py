@@ -9,7 +9,8 @@ from typing import Any
 
 from memlab import config, models, registry
 from memlab.errors import ConfigError, MemlabError, UsageError
-from memlab.home import find_home, new_run_path
+from memlab.home import new_run_path
+from memlab.homedir import find_home
 from memlab.lab.amounts import parse_amount, percent, plain_number, tokens_of
 from memlab.lab.choices import sizes_of
 from memlab.lab.starting import check, settle

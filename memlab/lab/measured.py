@@ -70,9 +70,7 @@ def weights_and_text(run: RunDir, step: int) -> dict[str, Any]:
     """
     from memlab.training import checkpoints
 
-    recorded = run.provenance().get("data")
-    if not recorded:
-        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
+    recorded = run.recorded()
     weights = checkpoints.fingerprint(checkpoints.path_of(run.checkpoints, step))
     return {"step": step, "weights": weights, "corpus": recorded["corpus"], "content": recorded["content"]}
 

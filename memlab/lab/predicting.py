@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.errors import RunError
 from memlab.lab.sampling import choose_checkpoint, load_checkpoint
 from memlab.rundir import RunDir
 
@@ -55,26 +54,26 @@ def predictions(run: RunDir, home: Path, known_step: int | None, kept: "Kept") -
 
     passages = _fixed_passages(run, home, kept)
     model, tokenizer = load_checkpoint(run, step)
+    n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the cores are the trainer's
-    return {"step": step, "passages": [asdict(_predict(model, tokenizer, *passage)) for passage in passages]}
+    try:
+        return {"step": step, "passages": [asdict(_predict(model, tokenizer, *passage)) for passage in passages]}
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _fixed_passages(run: RunDir, home: Path, kept: "Kept") -> list[tuple[str, str, "np.ndarray", "np.ndarray"]]:
     """Part, name, inputs (T,) and targets (T,) of the first training row and the first validation row."""
-    recorded = run.provenance().get("data")
-    if not recorded:
-        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
-    depends_on = [str(run.path), str(home), json.dumps(recorded, sort_keys=True)]
-    return kept.get("passages", depends_on, lambda: _read_passages(run, home, recorded))
+    depends_on = [str(run.path), str(home), json.dumps(run.recorded(), sort_keys=True)]
+    return kept.get("passages", depends_on, lambda: _read_passages(run, home))
 
 
-def _read_passages(run: RunDir, home: Path, recorded: dict[str, Any]) -> list[tuple[str, str, "np.ndarray", "np.ndarray"]]:
+def _read_passages(run: RunDir, home: Path) -> list[tuple[str, str, "np.ndarray", "np.ndarray"]]:
     import numpy as np
 
     from memlab.data.rows import recorded_rows
 
-    experiment = run.original()
-    data = recorded_rows(home, recorded, experiment)
+    data = recorded_rows(home, run)
     passages = []
     for part, split, rows in (("training", "train", data.train), ("validation", "validation", data.validation)):
         inputs, targets = rows.take(np.zeros(1, np.int64))

@@ -42,7 +42,7 @@ def train_all(home: Path, jobs: Sequence[Job], at_once: int = 1, progress: Progr
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                if _begin(home, waiting[0]):
+                if _begin(home, waiting[0], progress):
                     mine.add(waiting[0].run.path)
                 running.append(waiting.pop(0))
             running = list(_still_running(running))
@@ -60,13 +60,13 @@ def cores() -> int:
     return min(8, psutil.cpu_count(logical=False) or 1)
 
 
-def _begin(home: Path, job: Job) -> bool:
+def _begin(home: Path, job: Job, progress: Progress) -> bool:
     """Start a run, or go on with it; False where somebody trains it already."""
     from memlab.data.corpus import open_corpus
     from memlab.training import launch
 
     if not job.run.config_path.exists():
-        open_corpus(home, job.experiment.data)  # here: two trainers would build the same one at once
+        open_corpus(home, job.experiment.data, progress)  # here: two trainers would build the same one at once
         launch.start(job.run.path, home, job.toml, job.experiment)
     elif not job.run.is_active():
         device = job.experiment.train.device

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,7 @@ class RunMemory:
     data: "RunData"
     context: int
     store: "PatternStore | None" = None
+    _scales: dict[str, float] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def layers(self) -> list[str]:
@@ -80,12 +81,13 @@ class RunMemory:
 
         return layer_names(self.model)
 
-    @functools.cache  # noqa: B019 - lives as long as what it is asked of
     def scale(self, layer: str) -> float:
         """The typical distance between neighbouring patterns of a layer, in units of the state."""
         from memlab.memory.radius import typical_distance
 
-        return typical_distance(self.store.layer(layer))
+        if layer not in self._scales:
+            self._scales[layer] = typical_distance(self.store.layer(layer))
+        return self._scales[layer]
 
     def patterns(self, layer: str, passage: "Passage | None" = None) -> "Rows":
         """The stored patterns of a layer that count for a passage: all of them (P, C), or without those of its own document.
@@ -101,7 +103,6 @@ class RunMemory:
             raise DataError("all patterns stored are this passage's own, which do not count for it; take another one, or store more")
         return Subset(self.store.layer(layer), others)
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 - lives as long as what it is asked of
     def _others(self, document: int) -> "np.ndarray":
         """The rows of the store that are not of this document."""
         import numpy as np
@@ -200,14 +201,11 @@ def open_model(run: RunDir, home: Path, checkpoint: str = "last", device: str = 
     from memlab.training.device import choose_device
 
     step = choose_checkpoint(run, checkpoint)
-    recorded = run.provenance().get("data")
-    if not recorded:
-        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
+    run.recorded()  # explains a run without text
     progress("loading the model", 0, None, "")
-    experiment = run.original()
-    data = recorded_rows(home, recorded, experiment)
+    data = recorded_rows(home, run)
     model, tokenizer = load_checkpoint(run, step)
-    return RunMemory(run, step, model.to(choose_device(device)), tokenizer, data, experiment.model.context)
+    return RunMemory(run, step, model.to(choose_device(device)), tokenizer, data, run.original().model.context)
 
 
 def has_patterns(memory: RunMemory, home: Path) -> bool:

@@ -63,7 +63,11 @@ def load_checkpoint(run: RunDir, step: int) -> tuple["PreTrainedModel", "PreTrai
     from memlab.training import checkpoints
 
     with checkpoints.reading(run.checkpoints, step) as path:
-        return models.load(path).eval(), PreTrainedTokenizerFast.from_pretrained(path)
+        model = models.load(path).eval()
+        try:
+            return model, PreTrainedTokenizerFast.from_pretrained(path)
+        except Exception as error:  # tokenizers raises nothing narrower for a damaged file
+            raise RunError(f"the tokenizer in {path} cannot be loaded: {error}; choose another checkpoint") from error
 
 
 def choose_checkpoint(run: RunDir, word: str) -> int:

@@ -30,7 +30,7 @@ from typing import Any, TextIO
 
 from memlab import config
 from memlab.errors import MemlabError
-from memlab.home import find_home
+from memlab.homedir import find_home
 from memlab.lab.stages import Kept, stages, without_text
 from memlab.rundir import RunDir
 from memlab.training import allocator

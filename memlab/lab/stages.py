@@ -143,11 +143,12 @@ def _measure(experiment: config.Experiment, data: Any, compute: Any, progress: P
     progress("measuring a few steps on this device", 0, None, "")
     (allocator.keep_freed_memory if experiment.train.allocator == "auto" else allocator.use_defaults)()
     forget_peak_memory(compute.device)
+    n_threads = torch.get_num_threads()
     try:
         device.apply(compute)
         return measure(experiment, data, compute, progress)
     finally:
-        torch.set_num_threads(1)
+        torch.set_num_threads(n_threads)
         allocator.return_freed_memory()
 
 

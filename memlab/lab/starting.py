@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from memlab import config, models, registry
-from memlab.errors import DataError, RunError, UsageError
+from memlab.errors import DataError, UsageError
 from memlab.home import spool
 from memlab.rundir import RunDir
 
@@ -50,9 +50,7 @@ def reference_of(run: RunDir, home: Path) -> config.Experiment:
     from memlab.data.corpus import open_recorded, recipe_of
     from memlab.data.selection import select
 
-    recorded = run.provenance().get("data")
-    if not recorded:
-        raise RunError(f"run '{run.name}' has not recorded its data yet; `memlab watch {run.word}` shows how far it is")
+    recorded = run.recorded()
     experiment = run.experiment()
     changes = {
         "experiment": f"A reference of {run.name}: the same settings, on text that it does not see",
@@ -61,7 +59,7 @@ def reference_of(run: RunDir, home: Path) -> config.Experiment:
         "data.insertions": (),
     }
     other = config.changed(experiment, changes)
-    corpus = open_recorded(home, recorded["corpus"], recorded["content"])
+    corpus = open_recorded(home, run)
     is_published = hasattr(registry.load("source", experiment.data.source), "fetch")  # and does not change
     if not is_published and recipe_of(experiment.data)[0].folder != recorded["corpus"]:
         raise DataError(

@@ -191,7 +191,8 @@ def _is_whole(row: events.Row) -> bool:
     losses = [row.get(key, "") for key in _LOSSES.get(kind, ())]
     if kind == "measured" and not isinstance(row.get("figures"), list):
         return False
-    return all(_is_number(row.get(key)) for key in _NUMBERS.get(kind, ())) and all(loss is None or _is_number(loss) for loss in losses)
+    numbers = [row.get(key) for key in _NUMBERS.get(kind, ())] + [loss for loss in losses if loss is not None]
+    return all(map(events.is_number, numbers))
 
 
 def _provenance(run: RunDir) -> dict[str, Any]:
@@ -202,14 +203,10 @@ def _provenance(run: RunDir) -> dict[str, Any]:
             model, data, floors = table["model"], table["data"], table["floors"]
             figures = [model["n_params"], model["n_params_total"], data["n_tokens"], data["available_tokens"], data["tokens_per_epoch"]]
             shares = [data["repeats"][key] for key in ("span", "repeated_in_training", "validation_in_training", "sampled")]
-            words = [floor[key] for floor in floors for key in ("name", "how")]
+            words = [data["corpus"], data["content"], *(floor[key] for floor in floors for key in ("name", "how"))]
             numbers = [*figures, *shares, *(floor["loss"] for floor in floors)]
-            if not (all(map(_is_number, numbers)) and min(figures) > 0 and all(isinstance(word, str) for word in words)):
+            if not (all(map(events.is_number, numbers)) and min(figures) > 0 and all(isinstance(word, str) for word in words)):
                 raise ValueError("a figure of the model, the data or the floors is not one")
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise RunError(f"{run.provenance_path} is not a run's provenance: {error}") from None
     return table
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,20 +127,31 @@ def load(folder: Path) -> PreTrainedModel:
 
     logging.disable_progress_bar()
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+        table = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = table["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder} holds no model: {error}") from None
+    if kernel := foreign_kernel(table):
+        raise RunError(f"{folder} asks for the code '{kernel}' of the Hugging Face Hub, and memlab runs no code of others")
     introduce(kind)
     strict = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
     advice = "remove it to go on from an earlier checkpoint"
     try:
         model, report = AutoModelForCausalLM.from_pretrained(folder, **strict, output_loading_info=True, ignore_mismatched_sizes=True)
-    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError, ImportError) as error:
         raise RunError(f"{folder} cannot be loaded: {str(error).partition(chr(10))[0]}; {advice}") from None
     wrong = [str(name) for names in report.values() for name in names]  # transformers would go on with random weights
     if wrong:
         raise RunError(f"{folder} cannot be loaded: {len(wrong)} weights are missing, unknown or misshapen, as {min(wrong)}; {advice}")
     return model
+
+
+def foreign_kernel(table: Any) -> str:
+    """The compiled code on the Hub that a configuration names, anywhere in it, in place of transformers' own attention; else nothing."""
+    if not isinstance(table, Mapping):
+        return ""
+    named = (str(value) for key, value in table.items() if key.endswith("implementation") and "/" in str(value))
+    return next(named, "") or next(filter(None, map(foreign_kernel, table.values())), "")
 
 
 def introduce(model_type: str) -> None:

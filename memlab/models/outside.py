@@ -5,6 +5,7 @@ Only its configuration, its safetensors and its tokenizer are read; no pickle, a
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +59,17 @@ def _configuration(name: str, place: str, is_here: bool) -> "PreTrainedConfig":
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     try:
-        kind = PreTrainedConfig.get_config_dict(place, local_files_only=is_here)[0].get("model_type")
+        table, _ = PreTrainedConfig.get_config_dict(place, local_files_only=is_here)
     except OSError as error:
         if is_here:
             raise ConfigError(f"'{name}' holds no model: {_line(error)}") from None
-        advice = f"give a run, the directory of a saved model, or where there is a network fetch it: hf download {name}"
+        advice = f"give a run, the directory of a saved model, or where there is a network fetch it: hf download {shlex.quote(name)}"
         raise ConfigError(
             f"'{name}' is no run or directory here and cannot be had from the Hugging Face Hub: {_line(error)}; {advice}"
         ) from None
+    kind, kernel = table.get("model_type"), models.foreign_kernel(table)
+    if kernel:
+        raise ConfigError(f"'{name}' asks for the code '{kernel}' of the Hugging Face Hub, and memlab runs no code of others")
     models.introduce(kind or "")
     if kind not in CONFIG_MAPPING:
         raise ConfigError(
@@ -98,7 +102,7 @@ def _weights(name: str, place: str, configuration: "PreTrainedConfig", is_here: 
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are in the report, and refused here
         )
-    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError, ImportError) as error:
         advice = "they must be whole, and safetensors: a pickle could run code"
         raise ConfigError(f"the weights of '{name}' cannot be loaded: {_line(error)}; {advice}") from None
     wrong = [str(key) for part in ("missing_keys", "mismatched_keys") for key in report[part]]

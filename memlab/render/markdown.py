@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import singledispatch
 from itertools import groupby
+from urllib.parse import quote
 
 from memlab.render.document import Block, Code, Document, Facts, Figure, Listing, Numbers, Passage, Section, picture
 from memlab.render.page import END_OF_LINE, GENERATOR, NO_PICTURE
@@ -57,7 +58,7 @@ def _figure(block: Figure, path: str, files: dict[str, bytes]) -> str:
     if drawn is None:
         return words(NO_PICTURE)
     files[path.rpartition("/")[2]] = drawn
-    return f"![{words(block.title)}](<{path}>)"
+    return f"![{words(block.title)}]({quote(path)})"
 
 
 @singledispatch

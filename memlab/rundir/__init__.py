@@ -23,6 +23,7 @@ from typing import Any
 from memlab import config
 from memlab.errors import ConfigError, RunError
 from memlab.files import explained, read_json, write_atomic, write_json
+from memlab.homedir import find_home
 from memlab.rundir import events, state
 from memlab.rundir.state import ACTIVE, State, Status
 
@@ -39,8 +40,8 @@ class RunDir:
 
     @property
     def word(self) -> str:
-        """What to type to mean this run: its name where it lies in a home, else its path."""
-        return shlex.quote(self.name if self.path.parent.name == "runs" else str(self.path))
+        """What to type to mean this run: its name where it lies in the home that is meant without saying, else its path."""
+        return shlex.quote(self.name if self.path.absolute().parent == find_home() / "runs" else str(self.path))
 
     @property
     def config_path(self) -> Path:
@@ -100,6 +101,13 @@ class RunDir:
         if not isinstance(attempts, list) or not all(map(_is_attempt, attempts)):
             raise RunError(f"{self.provenance_path} is not a run's provenance")
         return table
+
+    def recorded(self) -> dict[str, Any]:
+        """What the trainer has recorded of the run's data. Raises RunError where it has not come so far."""
+        data = self.provenance().get("data")
+        if not data:
+            raise RunError(f"run '{self.name}' has not recorded its data yet; `memlab watch {self.word}` shows how far it is")
+        return data
 
     def state(self) -> State | None:
         """What the trainer last said of itself."""

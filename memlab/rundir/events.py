@@ -11,10 +11,12 @@ from memlab.files import explained
 
 Row = dict[str, Any]
 
+_HUGE = 1e300
+
 
 def append(path: Path, row: Row) -> None:
     """Add one row in a single flushed write; NaN and infinity become null. A line torn by an earlier crash is closed first."""
-    line = json.dumps({key: _plain(value) for key, value in row.items()}, allow_nan=False) + "\n"
+    line = json.dumps(_plain(row), allow_nan=False) + "\n"
     with explained(path, "writing"), path.open("ab+") as file:
         if file.tell() and not _ends_with_newline(file):
             line = "\n" + line
@@ -76,6 +78,10 @@ def read(path: Path) -> list[Row]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -95,5 +101,10 @@ def _parse(line: bytes) -> Row | None:
     return {"step": 0, **row}
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number that a float holds: a file that was edited or damaged may have anything."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+
+
 def _is_step(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return is_number(value) and isinstance(value, int)

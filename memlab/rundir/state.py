@@ -13,6 +13,7 @@ from typing import Any, Literal
 from memlab import config
 from memlab.errors import ConfigError, RunError
 from memlab.files import read_json, write_json
+from memlab.rundir.events import is_number
 
 Status = Literal["starting", "running", "stopping", "finished", "stopped", "failed", "lost"]
 ACTIVE = ("starting", "running", "stopping")
@@ -62,9 +63,22 @@ def read(path: Path) -> State | None:
     table = read_json(path)
     try:
         known = {field.name: table[field.name] for field in dataclasses.fields(State) if field.name in table}
-        return config.build_options(State, known, "state")
-    except (TypeError, ConfigError) as error:
+        found = config.build_options(State, known, "state")
+        _check(found)
+        return found
+    except (TypeError, ValueError, ConfigError) as error:
         raise RunError(f"{path} is not a run's state: {error}; remove it, and the run can be resumed") from None
+
+
+def _check(found: State) -> None:
+    """Raise ValueError for what no trainer writes."""
+    work = found.work or {"doing": "", "done": 0, "total": None, "unit": "", "since": 0.0}
+    numbers = [found.pid, found.started, found.step, found.steps, found.heartbeat, *(work.get(key) for key in ("done", "since"))]
+    words = [work.get(key) for key in ("doing", "unit")]
+    if not (all(map(is_number, numbers)) and all(isinstance(word, str) for word in words)):
+        raise ValueError("a number or a word of it is not one")
+    if work.get("total") is not None and not is_number(work["total"]):
+        raise ValueError("the total of its work is not a number")
 
 
 def derived(path: Path, state: State) -> Status:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from memlab.errors import RunError
+from memlab.render.safe import safe
 from memlab.rundir import RunDir
 from memlab.rundir.ownership import Membership, Ownership, claim
 from memlab.training import torchrun
@@ -29,7 +30,7 @@ def main() -> int:
             if devices > 1 and not switch.asked():
                 torchrun.become(run.path, owner, devices)
     except RunError as error:
-        print(error, file=sys.stderr)
+        print(safe(str(error)), file=sys.stderr)
         return error.exit_status
     status = attempt(own, switch)
     if torchrun.is_member():

@@ -7,6 +7,7 @@ import traceback
 
 from memlab import __version__
 from memlab.errors import MemlabError, RunError
+from memlab.render.safe import safe
 from memlab.rundir import state
 from memlab.rundir.ownership import Membership, Ownership
 from memlab.training import allocator, torchrun
@@ -58,8 +59,8 @@ def _train(own: Ownership | Membership, switch: StopSwitch) -> None:
 def _leave(own: Ownership | Membership, status: state.Status, error: str = "") -> None:
     """Write the final state. Where that cannot be done (another trainer has the run, the disk is full) the log says why."""
     if error:
-        print(error, file=sys.stderr)
+        print(safe(error, newlines=True), file=sys.stderr)
     try:
         own.end(status, error)
     except RunError as problem:
-        print(f"the state '{status}' could not be written: {problem}", file=sys.stderr)
+        print(f"the state '{status}' could not be written: {safe(str(problem))}", file=sys.stderr)

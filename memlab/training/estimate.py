@@ -49,9 +49,8 @@ class Costs:
 
 def saved_steps(train: config.Train, steps: int) -> list[int]:
     """The steps at which a whole run makes a checkpoint whatever its losses are."""
-    from memlab.training import checkpoints
-
-    return [step for step in range(steps + 1) if checkpoints.is_due(step, train.checkpoint_every) or step == steps]
+    powers = {1 << power for power in range(steps.bit_length()) if 1 << power <= steps}
+    return sorted({*range(0, steps + 1, train.checkpoint_every), *powers, steps})
 
 
 def least_memory(n_params_total: int) -> int:

@@ -127,8 +127,8 @@ def _require_corpus(run: RunDir, home: Path) -> None:
     """Raise DataError where the text of a run is not here, before its trainer would end the run for that."""
     from memlab.data.corpus import open_recorded
 
-    if recorded := run.provenance().get("data"):
-        open_recorded(home, recorded["corpus"], recorded["content"])
+    if run.provenance().get("data"):
+        open_recorded(home, run)
 
 
 def _check_budget(run: RunDir, train: config.Train, done: int) -> None:

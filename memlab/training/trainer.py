@@ -14,7 +14,7 @@ from memlab import __version__, config, models
 from memlab.data.corpus import open_corpus, open_recorded
 from memlab.data.repeats import repeats_of
 from memlab.data.rows import RunData, open_rows
-from memlab.home import find_home
+from memlab.homedir import find_home
 from memlab.rundir.ownership import Membership, Ownership
 from memlab.training import checkpoints, device, floors
 from memlab.training.attention import choose_attention
@@ -88,7 +88,7 @@ def _begin(
         checkpoints.go_back_to(own.run.checkpoints, step)
     if "data" not in own.run.provenance():
         work("counting repeats and floors", 0, None, "")
-        _record_facts(own, experiment, data, model)
+        _record_facts(own, experiment, data, model, lambda: work("counting repeats and floors", 0, None, ""))
     work("starting", 0, None, "")
     _record_start(own, progress, from_step=-1 if step is None else step)
 
@@ -117,8 +117,8 @@ class _Work:
 
 def open_data(own: Ownership | Membership, experiment: config.Experiment, work: _Work) -> RunData:
     """The run's corpus, built if this is the first attempt, and its rows."""
-    home, recorded = find_home(), own.run.provenance().get("data")
-    corpus = open_recorded(home, recorded["corpus"], recorded["content"]) if recorded else open_corpus(home, experiment.data, work)
+    is_known = bool(own.run.provenance().get("data"))
+    corpus = open_recorded(find_home(), own.run) if is_known else open_corpus(find_home(), experiment.data, work)
     return open_rows(corpus, experiment.data, experiment.model.context)
 
 
@@ -151,7 +151,9 @@ def _is_settled(decided: dict | None, asked: dict[str, Any], names: Iterable[str
     return decided is not None and all(decided["asked"][name] == asked[name] for name in names)
 
 
-def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, model: PreTrainedModel) -> None:
+def _record_facts(
+    own: Ownership, experiment: config.Experiment, data: RunData, model: PreTrainedModel, between: Callable[[], None]
+) -> None:
     """What the run is: sizes, data, floors and versions; written once, before the first step."""
     n_params, total = models.count_parameters(model)
     evaluated = fixed_rows(data.validation, experiment.train.eval_rows)
@@ -177,7 +179,7 @@ def _record_facts(own: Ownership, experiment: config.Experiment, data: RunData, 
             "tokens_per_epoch": data.train.n_predicted,
             "validation_rows": len(data.validation),
             "splits": data.corpus.splits(),
-            "repeats": asdict(repeats_of(data, experiment.data.rows, experiment.model.context)),
+            "repeats": asdict(repeats_of(data, experiment.data.rows, experiment.model.context, between)),
         },
         floors=floors.floors_of(experiment.data, data, evaluated),
     )

@@ -1,6 +1,6 @@
 """Reads runs and draws their courses, on a thread of its own: what LIVE and COMPARE show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -102,11 +102,15 @@ class Artist:
         if order is None or min(order.size) < 1:
             return _POLL_SECONDS
         try:
-            self._has_news = self._subject.read(order) or self._has_news
+            return self._look(order)
         except MemlabError as error:
             self._drawn = None
             self._screen.call_later(self._fail, wrapped(self._screen.lab.safe(str(error)), order.size[0], order.size[1]))
             return _POLL_SECONDS
+
+    def _look(self, order: Order) -> float:
+        """As `_work`. Raises what the subject raises: a run may go away at any moment."""
+        self._has_news = self._subject.read(order) or self._has_news
         may_change = self._has_news and not order.held
         if self._drawn is None or order != self._drawn.order or (may_change and self._picture_pace.is_due):
             with self._picture_pace.work():
@@ -124,19 +128,24 @@ class Artist:
 
 
 class Views:
-    """The runs that an order names, followed as long as it names them."""
+    """Runs by path, followed as long as they are asked for."""
 
     def __init__(self) -> None:
         self._views: dict[Path, RunView] = {}
 
-    def read(self, order: Order) -> bool:
-        """Whether there is anything new. Raises RunError where one cannot be read, or is no more."""
-        changed, wanted = False, {path for path, _ in order.over}
-        self._views = {path: view for path, view in self._views.items() if path in wanted}
+    def __getitem__(self, path: Path) -> RunView:
+        return self._views[path]
+
+    def read(self, paths: Iterable[Path], held: bool) -> bool:
+        """Whether there is anything new; of runs that are held still, only what was not there. Raises RunError where one cannot be read."""
+        changed, wanted = False, set(paths)
+        self._views = {path: view for path, view in self._views.items() if path in wanted and RunDir(path).config_path.exists()}
         for path in wanted:
+            if not RunDir(path).config_path.exists():
+                raise RunError(f"run '{path.name}' is gone: {path} is no run directory any more")
             if path not in self._views:
                 self._views[path], changed = open_view(RunDir(path)), True
-            elif not order.held:
+            elif not held:
                 changed = self._views[path].poll() or changed
         return changed
 
@@ -148,29 +157,20 @@ class OneRun:
     """A run with its numbers, and others drawn over it."""
 
     def __init__(self, lab: Callable[[], "LabApp"], run: RunDir) -> None:
-        self._lab, self._run = lab, run
-        self._view: RunView | None = None
-        self._others = Views()
+        self._lab, self._run, self._views = lab, run, Views()
 
     def read(self, order: Order) -> bool:
-        if not self._run.config_path.exists():
-            self._view = None
-            raise RunError(f"run '{self._run.name}' is gone: {self._run.path} is no run directory any more")
-        if self._view is None:
-            self._view, changed = open_view(self._run), True
-        else:
-            changed = not order.held and self._view.poll()
-        return self._others.read(order) or changed
+        return self._views.read([self._run.path, *(path for path, _ in order.over)], order.held)
 
     def picture(self, order: Order) -> Drawn:
-        view, over = self._view, self._others.over(order)
+        view, over = self._views[self._run.path], self._views.over(order)
         plot = courses.draw(view, over, order.wish, *order.size)
         names = [figure.name for figure in figures(view)]
         return Drawn(order, plot, lines_of(self._lab(), plot.text), courses.whole(view, over, order.wish.axis), names)
 
     def with_words(self, drawn: Drawn) -> Drawn:
-        lab, view, order, wish = self._lab(), self._view, drawn.order, drawn.order.wish
-        cursor = courses.at(view, self._others.over(order), wish.axis, wish.cursor) if wish.cursor is not None else []
+        lab, view, order, wish = self._lab(), self._views[self._run.path], drawn.order, drawn.order.wish
+        cursor = courses.at(view, self._views.over(order), wish.axis, wish.cursor) if wish.cursor is not None else []
         beside = numbers.beside(lab, view, cursor, *order.beside) if min(order.beside) else []
         below = numbers.below(lab, view, cursor, order.size[0]) if not beside else []
         n_evaluations = len(view.evaluations) if any(row["kind"] == "checkpoint" for row in view.rows) else 0
@@ -184,7 +184,7 @@ class SeveralRuns:
         self._lab, self._views = lab, Views()
 
     def read(self, order: Order) -> bool:
-        return self._views.read(order)
+        return self._views.read((path for path, _ in order.over), order.held)
 
     def picture(self, order: Order) -> Drawn:
         runs = self._views.over(order)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from memlab import config, registry
-from memlab.home import find_home
+from memlab.homedir import find_home
 from memlab.lab.planning import plan
 from memlab.training import launch
 

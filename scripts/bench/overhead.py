@@ -20,7 +20,7 @@ def main() -> None:
 
     allocator.keep_freed_memory()
     from memlab import config, registry
-    from memlab.home import find_home
+    from memlab.homedir import find_home
     from memlab.rundir import create
     from memlab.rundir.ownership import Ownership, claim
     from memlab.training import loop, trainer

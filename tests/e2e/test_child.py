@@ -228,8 +228,7 @@ def test_a_run_predicts_its_own_passages(child, lab: Lab, memorised):
 def run_text(run, split, document):
     from memlab.data.corpus import open_recorded
 
-    recorded = run.provenance()["data"]
-    return open_recorded(run.path.parent.parent, recorded["corpus"], recorded["content"]).text(split, document).split()
+    return open_recorded(run.path.parent.parent, run).text(split, document).split()
 
 
 def test_predictions_need_a_checkpoint_and_the_corpus(child, lab, memorised, tmp_path):

@@ -17,7 +17,7 @@ def test_a_reference_is_trained_on_other_text_and_used(lab):
     part, reference = lab.run("part"), lab.run("part-reference-1")
     recorded = part.provenance()["data"]
     assert reference.provenance()["data"]["corpus"] == recorded["corpus"]
-    corpus = open_recorded(lab.home, recorded["corpus"], recorded["content"])
+    corpus = open_recorded(lab.home, part)
     mine, its = (np.asarray(select(corpus, run.original().data).documents) for run in (part, reference))
     assert len(mine) == len(its) == 8
     assert not set(mine.tolist()) & set(its.tolist())

@@ -187,7 +187,7 @@ def test_nothing_is_measured_unless_it_is_asked_for(tmp_path, monkeypatch):
     run = make_run(tmp_path, "fresh", learn=1, tokens=100)
     monkeypatch.setattr("memlab.lab.sampling.load_checkpoint", None)
     found = one("alignment", run, tmp_path)
-    assert (found.verdict, found.needs) == (OPEN, "memlab claims fresh --measure")
+    assert (found.verdict, found.needs) == (OPEN, f"memlab claims {run.word} --measure")
     assert not (run.path / "measures").exists()
 
 
@@ -275,7 +275,7 @@ def test_delta_functions_are_told_of_overfitted_runs_by_their_wells(home, run, m
     rows = [evaluated(step, 1.0, loss) for step, loss in zip((2, 4), losses, strict=True)]
     monkeypatch.setattr(evidence.Evidence, "evaluations", rows)
     found = one("delta-functions", run, home)
-    assert (found.verdict, found.needs) == (verdict, "memlab collapse tiny OTHER")
+    assert (found.verdict, found.needs) == (verdict, f"memlab collapse {run.word} OTHER")
 
 
 def test_only_kept_measures_nothing(run, home):

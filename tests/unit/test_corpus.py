@@ -21,6 +21,7 @@ from memlab.data.corpus import open_corpus, open_recorded, recipe_of
 from memlab.data.document import Document
 from memlab.errors import ConfigError, DataError, RunError
 from memlab.files import lock
+from memlab.rundir import RunDir
 
 WORDS = {
     "source": "uniform",
@@ -424,12 +425,26 @@ def test_a_source_of_nothing_but_training_text_says_so(tmp_path, source):
 
 
 def test_a_recorded_corpus_is_opened_only_if_its_tokens_are_the_same(tmp_path):
-    corpus = open_corpus(tmp_path, Data(**WORDS))
-    assert open_recorded(tmp_path, corpus.path.name, corpus.fingerprint).meta == corpus.meta
+    corpus, run = open_corpus(tmp_path, Data(**WORDS)), RunDir(tmp_path / "run")
+    run.path.mkdir()
+
+    def opened(folder, content):
+        run.provenance_path.write_text(json.dumps({"data": {"corpus": folder, "content": content}}))
+        return open_recorded(tmp_path, run)
+
+    assert opened(corpus.path.name, corpus.fingerprint).meta == corpus.meta
     with pytest.raises(DataError, match="is not the corpus that this run was trained on: its tokens differ"):
-        open_recorded(tmp_path, corpus.path.name, "0" * 64)
-    with pytest.raises(DataError, match="is not there; copy it from the machine that the run was trained on"):
-        open_recorded(tmp_path, "uniform-000000000000", corpus.fingerprint)
+        opened(corpus.path.name, "0" * 64)
+    for elsewhere in ("uniform-000000000000", f"../corpora/{corpus.path.name}", str(corpus.path.parent)):
+        with pytest.raises(DataError, match="is not there; copy it from the machine that the run was trained on"):
+            opened(elsewhere, corpus.fingerprint)
+
+
+def test_a_run_of_another_home_has_its_corpus_there(tmp_path):
+    corpus, run = open_corpus(tmp_path / "theirs", Data(**WORDS)), RunDir(tmp_path / "theirs" / "runs" / "one")
+    run.path.mkdir(parents=True)
+    run.provenance_path.write_text(json.dumps({"data": {"corpus": corpus.path.name, "content": corpus.fingerprint}}))
+    assert open_recorded(tmp_path / "mine", run).path == corpus.path
 
 
 def test_the_fingerprint_tells_where_training_ends(tmp_path, source):

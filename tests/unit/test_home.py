@@ -8,6 +8,7 @@ import pytest
 
 from memlab import home
 from memlab.errors import RunError, UnknownName, UsageError
+from memlab.homedir import find_home
 
 
 def make_run(folder, name, seconds=0):
@@ -30,14 +31,14 @@ def test_the_home_is_the_option_else_the_variable_else_the_users_data_directory(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.delenv("MEMLAB_HOME", raising=False)
-    assert home.find_home().name == "memlab"
-    assert home.find_home().is_relative_to(tmp_path)
+    assert find_home().name == "memlab"
+    assert find_home().is_relative_to(tmp_path)
     monkeypatch.setenv("MEMLAB_HOME", "~/lab")
-    assert home.find_home() == tmp_path / "lab"
-    assert home.find_home("/elsewhere") == home.find_home(home.find_home("/elsewhere"))
+    assert find_home() == tmp_path / "lab"
+    assert find_home("/elsewhere") == find_home(find_home("/elsewhere"))
     monkeypatch.chdir(tmp_path)
-    assert home.find_home("here") == tmp_path / "here"
-    assert home.find_home("~nobody-of-this-name/x") == tmp_path / "~nobody-of-this-name" / "x"
+    assert find_home("here") == tmp_path / "here"
+    assert find_home("~nobody-of-this-name/x") == tmp_path / "~nobody-of-this-name" / "x"
 
 
 def test_runs_come_oldest_first_and_only_runs(runs):

@@ -194,7 +194,7 @@ def test_a_layer_that_is_not_stored_says_how_to_store_it(home):
     store_patterns(run, home, layers="1")
     memory = open_memory(run, home)
     assert find_layer(memory, "-1") == "1"
-    with pytest.raises(UsageError, match="layer '0' is not stored, only 1; `memlab patterns few"):
+    with pytest.raises(UsageError, match=f"layer '0' is not stored, only 1; `memlab patterns {run.word}"):
         find_layer(memory, "0")
     with pytest.raises(UnknownName, match="no layer '9'"):
         find_layer(memory, "9")

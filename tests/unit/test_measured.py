@@ -84,5 +84,5 @@ def test_weights_and_text_differ_where_one_of_them_does(tmp_path):
 
 def test_a_run_without_text_says_what_to_do(tmp_path):
     run = fabricate(tmp_path / "runs" / "new", facts=None)
-    with pytest.raises(RunError, match="has not recorded its data yet; `memlab watch new`"):
+    with pytest.raises(RunError, match=f"has not recorded its data yet; `memlab watch {run.word}`"):
         weights_and_text(run, 0)

@@ -223,7 +223,7 @@ def test_runs_that_cannot_be_asked_the_same_are_refused(home, half):
     memory = open_model(half, home)
     make_run(home, "lines", "documents", 1)
     for name, complaint in (
-        ("half", "run 'half' is no reference for itself; `memlab train --reference half` trains one"),
+        ("half", f"run 'half' is no reference for itself; `memlab train --reference {half.word}` trains one"),
         ("uniform-9", "no run 'uniform-9'"),
         ("elsewhere", "run 'elsewhere' is no reference for 'half': its corpus is another"),
     ):

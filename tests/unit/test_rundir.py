@@ -217,7 +217,9 @@ def test_a_follower_gets_every_row_once_however_the_file_grows(tmp_path):
 
 
 def test_a_state_comes_back_with_the_writers_clock(run):
-    written = state.State("running", "a", 5, 1.5, "host", 3, 9, work={"doing": "tokenising", "done": 1, "total": None, "unit": "documents"})
+    written = state.State(
+        "running", "a", 5, 1.5, "host", 3, 9, work={"doing": "tokenising", "done": 1, "total": None, "unit": "documents", "since": 1.0}
+    )
     before = time.time()
     state.write(run.state_path, written)
     found = run.state()
@@ -225,9 +227,22 @@ def test_a_state_comes_back_with_the_writers_clock(run):
     assert dataclasses.replace(found, heartbeat=0.0) == written
 
 
+STATE = '{"status": "running", "owner": "a", "pid": 5, "started": 1.5, "host": "h", %s}'
+
+
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "3", "{}", '{"status": "running"}'],
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "{}",
+        '{"status": "running"}',
+        STATE % '"steps": 1e400',
+        STATE % '"work": {"doing": "x"}',
+        STATE % '"step": 1%s' % ("0" * 400),
+    ],
 )
 def test_a_corrupt_state_is_named(run, content):
     run.state_path.write_text(content)
@@ -363,7 +378,7 @@ def test_an_attempt_whose_process_cannot_start_changes_nothing(run):
 
 def test_a_second_claim_is_refused_while_the_first_trainer_lives(run, sleeper):
     take(run, sleeper.pid)
-    with pytest.raises(RunError, match=rf"^run 'mine' is being trained by process {sleeper.pid} on {HERE}; `memlab watch mine`"):
+    with pytest.raises(RunError, match=rf"^run 'mine' is being trained by process {sleeper.pid} on {HERE}; `memlab watch {run.word}`"):
         take(run)
     assert len(run.provenance()["attempts"]) == 1
     sleeper.kill()

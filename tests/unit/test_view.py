@@ -105,7 +105,7 @@ def test_a_failed_run_says_why_and_a_lost_one_how_to_go_on(tmp_path):
     assert failed.problem() == "the loss is not finite"
     lost = RunView(fabricate(tmp_path / "runs" / "lost", status="running", pid=2**22 + 1))
     assert lost.status == "lost"
-    assert "`memlab resume lost` goes on from the last checkpoint" in lost.problem()
+    assert f"`memlab resume {lost.run.word}` goes on from the last checkpoint" in lost.problem()
     assert str(tmp_path / "runs" / "lost" / "log.txt") in lost.problem()
     assert RunView(fabricate(tmp_path / "fine")).problem() == ""
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def _unavailable(published: Published, error: BaseException) -> DataError:
     size, include = published.size and f" ({published.size})", published.files and f' --include "{published.files}"'
     return DataError(
         f"data set '{name}' cannot be had here: {words}; download it{size} from https://huggingface.co/datasets/{name}, for example "
-        f"`hf download {name} --repo-type dataset{include} --local-dir FOLDER`, then `memlab train PRESET --data-dir FOLDER`"
+        f"`hf download {shlex.quote(name)} --repo-type dataset{include} --local-dir FOLDER`, then `memlab train PRESET --data-dir FOLDER`"
     )
 
 

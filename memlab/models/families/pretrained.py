@@ -6,6 +6,7 @@ Dropout is what its configuration says. The tokenizer is not taken from it: data
 """
 
 import os
+import shlex
 from pathlib import Path
 
 import torch
@@ -63,7 +64,7 @@ def load(size: dict, configuration: PreTrainedConfig) -> PreTrainedModel:
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are in the report, and refused here
             )
-    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError, ImportError) as error:
         raise ConfigError(
             f"the weights of '{name}' cannot be loaded: {_line(error)}; they must be whole, and safetensors: a pickle could run code"
         ) from None
@@ -82,11 +83,13 @@ def _read(name: str) -> PreTrainedConfig:
             raise ConfigError(f"model.size is '{name}', which holds no model: {_line(error)}") from None
         raise ConfigError(
             f"model.size is '{name}', which is no directory here and cannot be had from the Hugging Face Hub: {_line(error)}; "
-            f"give the directory of a saved model, or where there is a network fetch it: hf download {name}"
+            f"give the directory of a saved model, or where there is a network fetch it: hf download {shlex.quote(name)}"
         ) from None
     kind = table.get("model_type")
     if kind is None:
         raise ConfigError(f"model.size is '{name}', which holds no model: no config.json that names its model_type")
+    if kernel := models.foreign_kernel(table):
+        raise ConfigError(f"model.size is '{name}', which asks for the code '{kernel}' of the Hub; memlab runs no code of others")
     models.introduce(kind)
     if kind not in CONFIG_MAPPING:
         raise ConfigError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from memlab.lab.child import failure_of
 from memlab.render.safe import safe
 from memlab.render.safe import width as cells
 from memlab.rundir import RunDir
@@ -69,6 +70,8 @@ class Predictions(Lines):
         if message["id"] != self._request or "work" in message or "begun" in message:
             return
         self._request = None
+        if "bug" in message:
+            raise failure_of(message)
         if "passages" in message.get("answer", {}):
             self._answer = message["answer"]
         elif "error" in message and not self._answer:
