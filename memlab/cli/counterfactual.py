@@ -87,8 +87,11 @@ def _show(found: "Counterfactual", top: int) -> None:
     from memlab.render.series import Floor
 
     now = look()
-    parts = f"{len(found.training):,} passages of training text, {len(found.held_out):,} of held-out text"
-    say_paragraphs(f"{len(found.runs)} models: {', '.join(found.runs)}; {parts}", "")
+    parts = [
+        f"{len(some):,} passages of {name} from {found.n_documents[part]:,} document{'s' * (found.n_documents[part] != 1)}"
+        for part, name, some in (("training", "training text", found.training), ("held_out", "held-out text", found.held_out))
+    ]
+    say_paragraphs(f"{len(found.runs)} models: {', '.join(found.runs)}; {', '.join(parts)}", "")
     height = max(8, min(now.height - 4, _TALLEST))
     drawn = {"width": now.width, "height": height, "color": now.color, "ascii": now.ascii}
     draw(curves.plot(lab.series(found), [Floor("97.5 % of the control", found.bound)], **_LABELS, **drawn) + "\n")
@@ -139,17 +142,26 @@ def _passages(some: "list[Passage]") -> str:
 
 
 def _notes(found: "Counterfactual") -> None:
-    from memlab.render.estimate import estimate_words
-
-    above = estimate_words(asdict(found.above), "share")
     say_paragraphs(
-        f"Memorised beyond chance: {above} of the training passages lie above {found.bound:.1%}, as 2.5 % of the control do.",
-        "Accuracy is the share of tokens held most likely after their true prefix, the passage by itself; the difference is between the "
-        "means over models trained with a passage and without it, the error its standard error over these models. No model has seen the "
-        "control: which ones count as trained with it was drawn, so that it must lie around 0.",
+        _beyond_chance(found),
+        "In brackets 95 % intervals by document, for these models as they are. Accuracy is the share of tokens held most likely after "
+        "their true prefix, the passage by itself; the difference is between the means over models trained with a passage and without it, "
+        "the error its standard error over these models. No model has seen the control: which ones count as trained with it was drawn, so "
+        "that it must lie around 0.",
     )
     if found.has_fixed_windows:
         say_paragraphs(
             "These models saw their text in windows at fixed places, and know it best there: asked for passages by themselves they show "
             "less than they hold. --set data.order=random trains them on windows anywhere."
         )
+
+
+def _beyond_chance(found: "Counterfactual") -> str:
+    """How many training passages lie above the control, and whether chance gives as many."""
+    from memlab.render.estimate import estimate_words
+
+    above = estimate_words(asdict(found.above), "share")
+    where = f"of the training passages lie above {found.bound:.1%}, and {found.control_above:.1%} of the control"
+    if found.is_beyond_chance:
+        return f"Memorised beyond chance: {above} {where}."
+    return f"Memorisation cannot be told apart from chance: {above} {where}."

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memlab.lab.memorized import Against, Examined, Memorised
 
 _WORDS = 12  # cells of a text that may be cut
+_INTERVALS = "In brackets 95 % intervals, by document: passages of one document hang together."
 _SMALL = 0.02  # a share of the training text's bits that is nothing in held-out text
 
 
@@ -58,7 +59,7 @@ def memorized(
     if json:
         say_json(asdict(ranked))
         return
-    say(f"Step {ranked.step:,} of {ranked.run}: {len(ranked.training):,} training passages, {len(ranked.held_out):,} held-out ones\n")
+    say(textwrap.fill(_counts(ranked), max(20, look().width)) + "\n")
     for title, some in (("Training text, best memorised first", ranked.training), ("Held-out text, the control", ranked.held_out)):
         if top:
             say(title)
@@ -66,12 +67,22 @@ def memorized(
             say("")
     if ranked.figures:
         draw(_figures(ranked.figures))
+        say("\n" + textwrap.fill(_INTERVALS, max(20, look().width)))
     for paragraph in _bits(ranked):
         say("\n" + textwrap.fill(paragraph, max(20, look().width)))
     if ranked.n_left_out:
         say(f"\n{ranked.n_left_out:,} held-out passages stand in the training text too and were left out.")
     if export:
         say(f"\nwrote {len(ranked.training) + len(ranked.held_out):,} passages to {export}")
+
+
+def _counts(ranked: "Examined") -> str:
+    """How many passages of how many documents are looked at."""
+    parts = [
+        f"{len(some):,} {name} passages of {ranked.n_documents[part]:,} document{'s' * (ranked.n_documents[part] != 1)}"
+        for part, name, some in (("training", "training", ranked.training), ("validation", "held-out", ranked.held_out))
+    ]
+    return f"Step {ranked.step:,} of {ranked.run}: {', '.join(parts)}"
 
 
 def _table(some: "list[Memorised]") -> str:
@@ -120,9 +131,7 @@ def _bits(ranked: "Examined") -> list[str]:
     against = ranked.against
     if against is None:
         return [f"Nothing is said in bits: {ranked.why_not}."]
-    figures = [figure for figure in ranked.figures.get("bits", []) if figure["name"].endswith("per parameter")]
-    per_parameter = {figure["part"]: figure["estimate"] for figure in figures}
-    return [f"Bits are counted against {against.words}.", *_losses(against), *_capacity(ranked, per_parameter)]
+    return [f"Bits are counted against {against.words}.", *_losses(against), *_capacity(ranked)]
 
 
 def _losses(against: "Against") -> list[str]:
@@ -142,12 +151,15 @@ def _losses(against: "Against") -> list[str]:
     return words
 
 
-def _capacity(ranked: "Examined", per_parameter: dict[str, dict[str, Any]]) -> list[str]:
+def _capacity(ranked: "Examined") -> list[str]:
     """The bits per parameter, without what held-out text comes to, beside the capacity as published."""
+    from memlab.measures.memorisation.bits import BEYOND, PER_PARAMETER
     from memlab.render.estimate import bits_words
     from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, capacity_bits
 
-    if "training" not in per_parameter:
+    by_name = {(figure["name"], figure["part"]): figure["estimate"] for figure in ranked.figures.get("bits", [])}
+    training, control = (by_name.get((PER_PARAMETER, part)) for part in ("training", "validation"))
+    if training is None:
         return []
     n, of = len(ranked.training), ranked.against.n_passages
     sample = (
@@ -155,29 +167,39 @@ def _capacity(ranked: "Examined", per_parameter: dict[str, dict[str, Any]]) -> l
     )
     published = BITS_PER_PARAMETER_OF.get(ranked.precision, BITS_PER_PARAMETER)
     precision = f" in {ranked.precision}" if ranked.precision in BITS_PER_PARAMETER_OF else ""
-    held, words = _beyond_control(per_parameter)
     full = capacity_bits(ranked.n_params_total, published)
-    return [
-        f"In all: {sample}. {words} Memorised: {bits_words(held)} bits for each of all {ranked.n_params_total:,} parameters, "
-        f"{held / published:.1%} of the {published} that such models were seen to hold{precision} as published "
-        f"(Morris et al. 2025; {bits_words(full)} bits in all)."
-    ]
+    source = f"as published (Morris et al. 2025; {bits_words(full)} bits in all)"
+    held = by_name.get((BEYOND, "both"), training)
+    each = f"for each of all {ranked.n_params_total:,} parameters"
+    if held["low"] > 0:
+        share = f"{held['value'] / published:.1%} of the {published}"
+        told = f"Memorised: {_with_interval(held)} {each}, {share} that such models were seen to hold{precision} {source}."
+    else:
+        told = f"Whether any is memorised cannot be told: beyond that it comes to {_with_interval(held)} {each}. "
+        told += f"Such models were seen to hold {published}{precision} {source}."
+    return [f"In all: {sample}. {_control_words(training, control, held)} {told}"]
 
 
-def _beyond_control(per_parameter: dict[str, dict[str, Any]]) -> tuple[float, str]:
-    """The bits per parameter beyond those of held-out text, and what that text says of the reference."""
+def _control_words(training: dict[str, Any], control: dict[str, Any] | None, held: dict[str, Any]) -> str:
+    """What held-out text says of the bits per parameter."""
     from memlab.render.estimate import bits_words
 
-    training, control = per_parameter["training"], per_parameter.get("validation")
     if control is None:
-        return training["value"], "There is no held-out text to compare with."
-    beyond = max(0.0, training["value"] - control["value"])
-    if control["value"] <= _SMALL * training["value"]:
-        return beyond, "Held-out text comes to almost nothing, as it should."
+        return "There is no held-out text to compare with."
+    if held["low"] > 0 and control["value"] <= _SMALL * training["value"]:
+        return "Held-out text comes to almost nothing, as it should."
     words = f"As much held-out text comes to {bits_words(control['value'])} bits per parameter, by chance and by what the reference lacks"
-    if control["high"] < training["low"]:
-        return beyond, f"{words}: only what training text has beyond that is memorised."
-    return beyond, f"{words}; training text is not told apart from it."
+    if held["low"] > 0:
+        return f"{words}: only what training text has beyond that is memorised."
+    return f"{words}; training text is not told apart from it."
+
+
+def _with_interval(estimate: dict[str, Any]) -> str:
+    """A number of bits, with its interval where it is uncertain."""
+    from memlab.render.estimate import bits_words, estimate_words
+
+    certain = estimate["low"] == estimate["value"] == estimate["high"]
+    return f"{bits_words(estimate['value'])} bits" if certain else estimate_words(estimate, "bits")
 
 
 def count_of_passages(words: str) -> int | None:

@@ -7,6 +7,8 @@ structure, and everything about the distribution is exact:
     p(string) = p(structure) / n(structure),   n(structure) = product of the sizes of its classes
 
 Derivations that end in the same structure are added up: an ambiguous grammar gives the same exact probabilities of its strings.
+
+Where draws that came up before are left out, strings follow another distribution, again one over structures (`Grammar.unrepeated`).
 """
 
 import math
@@ -36,6 +38,11 @@ class Structure:
     def count(self) -> int:
         """How many strings have this structure."""
         return math.prod(map(len, self.choices))
+
+    @property
+    def of_one(self) -> float:
+        """p of each single string of this structure."""
+        return self.probability / self.count
 
     @property
     def log_probability(self) -> float:
@@ -155,6 +162,41 @@ class Grammar:
         """The same distribution conditioned on a property of the structure. Raises ValueError where no structure has it."""
         kept = {structure.symbols: structure.probability for structure in self.structures if condition(structure.symbols)}
         return Grammar(kept, self._lexicon)
+
+    def draws(self, n_different: int) -> float:
+        """How many draws give so many different strings: the M with Σ_s (1 - exp(-M·p(s))) = n_different, over all strings s.
+
+        Exact where the number of draws is itself Poisson with mean M; infinite where these are all of the strings.
+        """
+        if n_different >= self.count:
+            return math.inf
+        m, step = 0.0, float(n_different)
+        while step > 1e-12 * m:  # Newton's steps: from below they never pass the solution, as the left side is concave in M
+            m += step
+            found = -math.fsum(structure.count * math.expm1(-m * structure.of_one) for structure in self.structures)
+            slope = math.fsum(structure.probability * math.exp(-m * structure.of_one) for structure in self.structures)
+            step = (n_different - found) / slope
+        return m
+
+    def unrepeated(self, spans: Iterable[tuple[int, int]]) -> "Grammar":
+        """The distribution of a string out of some spans of the stream of draws from which repeats are left out, counted from 0.
+
+            q(s) ∝ Σ exp(-A·p(s)) - exp(-B·p(s)) over the spans, A and B the draws before the span's first string and up to its last
+
+        A likely string has probably come up before: late ones are rarer than draws are. Let each string come up at the times of a
+        Poisson process of rate p(s), all of them together at rate 1. Then the stream is the strings by the time that each first comes
+        up, exponential with mean 1/p(s), and q is the share of that in the time of the span. The one approximation takes A and B at
+        their means (`draws`); they vary by the order of the root of the number of strings.
+        Raises ValueError for a span that is empty or goes beyond the last string.
+        """
+        weights: dict[Symbols, float] = defaultdict(float)
+        for start, stop in spans:
+            if not 0 <= start < stop <= self.count:
+                raise ValueError(f"strings {start:,} to {stop:,} of a stream of {self.count:,} different ones; ask for some that there are")
+            before, until = self.draws(start), self.draws(stop)
+            for one in self.structures:
+                weights[one.symbols] += one.count * math.exp(-before * one.of_one) * -math.expm1((before - until) * one.of_one)
+        return Grammar({symbols: weight for symbols, weight in weights.items() if weight > 0}, self._lexicon)
 
     def _classes(self) -> dict[str, str]:
         class_of: dict[str, str] = {}

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from memlab.render.series import Series
 
 MODELS, N, SEED = 8, 256, 0
-CHANCE = 0.975  # of the control, the quantile above which a passage counts as memorised
 _NAME, _MEASURE = "counterfactual", 1  # the second is raised whenever something else is computed
 _LONGEST = 48  # tokens of a passage that are shown
 
@@ -51,7 +50,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean accuracy over the passages of a part, with them and without, and the mean difference."""
+    """The mean accuracy over the passages of a part, with them and without, and the mean difference; intervals are over documents."""
 
     with_it: "Estimate"
     without: "Estimate"
@@ -63,8 +62,9 @@ class Counterfactual:
     """Passages of the training text and, as control, of held-out text, the most memorised first.
 
     No model was trained on the control: which ones count as trained with a passage was drawn, so that it lies around 0. `bound` is its
-    97.5 % quantile, `above` the share of the training passages beyond that, of which chance gives 2.5 %. `has_fixed_windows`: the models
-    know their text by heart best where it stood in their windows, which is not where they are asked here.
+    97.5 % quantile, `above` the share of the training passages beyond that, `control_above` that of the control, which chance gives.
+    `is_beyond_chance`: the interval of the one lies above the other. Intervals are over documents, with these models as they are.
+    `has_fixed_windows`: the models know their text by heart best where it stood in their windows, which is not where they are asked here.
     """
 
     runs: list[str]
@@ -72,6 +72,9 @@ class Counterfactual:
     mean: dict[str, Mean]
     bound: float
     above: "Estimate"
+    control_above: float
+    is_beyond_chance: bool
+    n_documents: dict[str, int]
     has_fixed_windows: bool
     training: list[Passage]
     held_out: list[Passage]
@@ -238,22 +241,28 @@ def _accuracies(model: _Model, parts: "dict[str, Pieces]", device: str) -> dict[
 def _result(
     models: Sequence[_Model], seed: int, parts: "dict[str, Pieces]", members: "dict[str, np.ndarray]", effects: "dict[str, Effects]"
 ) -> Counterfactual:
-    import numpy as np
-
     from memlab.data.rows import DocumentRows
-    from memlab.measures.estimates import mean, rate
+    from memlab.measures.counterfactual import beyond
+    from memlab.measures.estimates import mean
 
     data = models[0].data
-    bound = float(np.quantile(effects["held_out"].value, CHANCE))
-    n_above = int((effects["training"].value > bound).sum())
-    means = {part: Mean(*(mean(values, seed) for values in (one.with_it, one.without, one.value))) for part, one in effects.items()}
+    documents = {part: pieces.documents for part, pieces in parts.items()}
+    training, control = (effects[part].value for part in ("training", "held_out"))
+    found = beyond(training, documents["training"], control, documents["held_out"], seed)
+    means = {
+        part: Mean(*(mean(values, seed, documents[part]) for values in (one.with_it, one.without, one.value)))
+        for part, one in effects.items()
+    }
     ranked = {part: _ranked(data, part, parts[part], members[part], effects[part]) for part in parts}
     return Counterfactual(
         [model.run.name for model in models],
         seed,
         means,
-        bound,
-        rate(n_above, len(parts["training"])),
+        found.bound,
+        found.share,
+        found.control,
+        found.is_told,
+        {part: len(set(some.tolist())) for part, some in documents.items()},
         data.order == "epochs" and not isinstance(data.train, DocumentRows),
         **ranked,
     )

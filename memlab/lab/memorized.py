@@ -19,8 +19,6 @@ from memlab.lab.remembering import RunMemory, open_model
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from memlab.measures.excerpts import Part
     from memlab.measures.material import Material
     from memlab.measures.references import Reference
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 N, SEED = 256, 0
 Figures = dict[str, list[dict[str, Any]]]  # by measure
 
-_FORMAT = 1  # of what is kept; raised whenever a measure computes something else
+_FORMAT = 2  # of what is kept; raised whenever a measure computes something else
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,15 @@ class Against:
 class Examined:
     """A checkpoint's passages, of each part the best memorised first, and its `figures` by measure: name, part, estimate and unit of each.
 
-    `n_left_out` held-out passages stand in the training text too, and are no control. `against` is None, and `why_not` says why, where
+    `n_documents` says how many the passages of each part are from (windows: begin in); intervals come from resampling these. `n_left_out`
+    held-out passages stand in the training text too, and are no control. `against` is None, and `why_not` says why, where
     nothing can serve as reference. `n_params_total` counts embeddings too; `precision` is what the run was trained in, such as fp32.
     """
 
     run: str
     step: int
     seed: int
+    n_documents: dict[str, int]
     n_left_out: int
     training: list[Memorised]
     held_out: list[Memorised]
@@ -121,7 +121,10 @@ def examine(
     against = _against(material) if other else None
     precision = (run.provenance().get("decided") or {}).get("precision", "")
     n_params = sum(parameter.numel() for parameter in memory.model.parameters())
-    return Examined(run.name, memory.step, seed, material.n_left_out, training, held_out, figures, against, why_not, n_params, precision)
+    n_documents = {part: len(set(some.documents.tolist())) for part, some in material.excerpts.items()}
+    return Examined(
+        run.name, memory.step, seed, n_documents, material.n_left_out, training, held_out, figures, against, why_not, n_params, precision
+    )
 
 
 def measure(
@@ -204,7 +207,7 @@ def _figures(memory: RunMemory, home: Path, material: "Material", measures: Sequ
 def _against(material: "Material") -> Against:
     import numpy as np
 
-    from memlab.measures.memorisation.bits import code_lengths, n_passages, passage_savings
+    from memlab.measures.memorisation.bits import code_lengths, n_passages
 
     impossible, nats = {}, {"model": {}, "reference": {}}
     for part in material.excerpts:
@@ -215,21 +218,24 @@ def _against(material: "Material") -> Against:
             there = one.are_predicted & possible[:, None]
             nats[name][part] = float(-one.log_probabilities[there].mean(dtype=np.float64)) if there.any() else None
     other = material.reference
-    is_below = other.is_exact and _saves(passage_savings(material), material.seed)
+    is_below = other.is_exact and _saves(material)
     return Against(other.words, other.is_exact, n_passages(material), impossible, nats["model"], nats["reference"], is_below)
 
 
-def _saves(savings: "dict[str, np.ndarray]", seed: int) -> bool:
-    """Whether bits are saved of training text, and more than of held-out text, by the intervals of their means."""
+def _saves(material: "Material") -> bool:
+    """Whether bits are saved of training text, and more than of held-out text, by the intervals of their means over documents."""
     import numpy as np
 
     from memlab.measures.estimates import mean
+    from memlab.measures.memorisation.bits import passage_savings
 
-    kept = {part: values[~np.isnan(values)] for part, values in savings.items()}
-    if not len(kept["training"]):
-        return False
-    training = mean(kept["training"], seed)
-    return training.low > 0 and not (len(kept["validation"]) and mean(kept["validation"], seed).high >= training.low)
+    means = {}
+    for part, values in passage_savings(material).items():
+        known = ~np.isnan(values)
+        if known.any():
+            means[part] = mean(values[known], material.seed, material.excerpts[part].documents[known])
+    training, control = means.get("training"), means.get("validation")
+    return training is not None and training.low > 0 and not (control and control.high >= training.low)
 
 
 def _ranked(memory: RunMemory, material: "Material", part: "Part") -> list[Memorised]:

@@ -6,7 +6,7 @@ Needs torch: see `lab.serving`.
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memlab import config, registry
 from memlab.data.building import Progress, quiet
@@ -19,8 +19,8 @@ from memlab.rundir import RunDir
 if TYPE_CHECKING:
     import numpy as np
 
-    from memlab.measures.references import Reference
-    from memlab.measures.references.exact import ExactReference
+    from memlab.measures.references import Part, Reference
+    from memlab.measures.references.exact import ExactReference, NextWords
     from memlab.measures.references.ngram import NgramReference, Trigram
     from memlab.measures.references.trained import ModelReference
 
@@ -68,7 +68,10 @@ def made_for(run: RunDir, home: Path) -> list[RunDir]:
 
 
 def exact(memory: RunMemory) -> "ExactReference":
-    """The distribution that the source draws from. Raises UsageError where it is not known."""
+    """The distribution that the source draws from, of training and of held-out text each its own where repeats are left out.
+
+    Raises UsageError where it is not known.
+    """
     from memlab.measures.references.exact import ExactReference
 
     data = memory.run.original().data
@@ -76,9 +79,19 @@ def exact(memory: RunMemory) -> "ExactReference":
         raise UsageError(f"there is no exact reference for run '{memory.run.name}': {why_not}; take auto, ngram or the name of a run")
     source = registry.load("source", data.source)
     options = config.build_options(source.Options, data.source_options, "data.source_options")
-    words = f"the exact distribution that {data.source} draws its words from, each given those before it (before repeats are left out)"
-    identity = {"kind": EXACT, "source": source.fingerprint(options)}
-    return ExactReference(lambda prefix: source.next_words(prefix, options), memory.tokenizer, words, identity)
+    words = f"the exact distribution that {data.source} draws its words from, each given those before it"
+    identity: dict[str, Any] = {"kind": EXACT, "source": source.fingerprint(options)}
+    of_part: dict[Part, NextWords] = {}
+    if hasattr(source, "unrepeated"):
+        documents = [int(number) for number in memory.data.selection.documents if number >= 0]
+        span = min(documents), max(documents) + 1
+        words += ", repeats left out (but of text that you give)"
+        identity["unrepeated"] = [*span]
+        of_part = {
+            "training": source.unrepeated(options, "train", *span).next_words,
+            "validation": source.unrepeated(options, "validation").next_words,
+        }
+    return ExactReference(lambda prefix: source.next_words(prefix, options), memory.tokenizer, words, identity, of_part=of_part)
 
 
 def trained(memory: RunMemory, run: RunDir, home: Path, device: str = "auto", progress: Progress = quiet) -> "ModelReference":

@@ -99,12 +99,10 @@ def _information(experiment: config.Experiment, data: Any, kept: Kept) -> dict[s
 
 def _floors(experiment: config.Experiment, data: Any, kept: Kept) -> list[dict[str, Any]]:
     from memlab.training import floors
-    from memlab.training.evaluate import fixed_rows
 
     train = experiment.train
     depends_on = [data.corpus.fingerprint, asdict(experiment.data), experiment.model.context, train.eval_rows]
-    make = lambda: floors.floors_of(experiment.data, data, fixed_rows(data.validation, train.eval_rows))  # noqa: E731
-    return kept.get("floors", depends_on, make, at_most=8)
+    return kept.get("floors", depends_on, lambda: floors.floors_of(experiment.data, data, train.eval_rows), at_most=8)
 
 
 def _costs(experiment: config.Experiment, data: Any, n_params_total: int, progress: Progress, kept: Kept) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from memlab.rundir.events import Row
 _MEMORISED = 0.5  # share of training tokens with p > 0.9 from which a run has memorised, where it is also
 _CONTROL = 5  # so many times that of validation tokens
 _TOGETHER = 0.1  # largest gap of losses that stay together, in training losses
+_SHARED = 0.01  # of held-out text
 _LEARNED = 0.75  # share of its first training loss that a run must come below to have learned anything worth a word
 _TURNED = 0.05  # least rise of a validation loss that has turned, in best validation losses
 _BELOW = 0.95  # share of the stated bound that a training loss must come below to be below it beyond doubt
@@ -100,7 +101,9 @@ def _of_both(view: RunView) -> str:
         )
         return f"It has hardly begun to learn: its training loss has only come {fallen}.{slow}"
     if gap < _TOGETHER * last["train_loss"]:
-        return f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too."
+        return (
+            f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too{_shared(view)}."
+        )
     if has_turned(best, last):
         return (
             f"It overfits: the validation loss rose by {decimal(rise)} since its best point while the training loss fell on; "
@@ -108,6 +111,16 @@ def _of_both(view: RunView) -> str:
         )
     turn = f"has risen by no more than {decimal(rise)}" if rise > 0 else "is at its best"
     return f"The curves part: the gap is {decimal(gap)} nats per token, but the validation loss {turn}."
+
+
+def _shared(view: RunView) -> str:
+    """How much of the validation text is no unseen text, where that is worth a word."""
+    repeats = view.provenance.get("data", {}).get("repeats", {})
+    share, span = repeats.get("validation_in_training", 0.0), repeats.get("span", 0)
+    if share < _SHARED:
+        return ""
+    spans = f"its spans of {span} tokens" if span else "its documents"
+    return f", though {percent(share)} of {spans} stand in the training text as well"
 
 
 def has_memorised(evaluation: Row) -> bool:

@@ -290,7 +290,8 @@ def _measure(memory: RunMemory, other: "Reference", seed: int, progress: Progres
         mine = material.predicted[part]
         told = _told(progress, f"predicting {part} text with the reference", len(some))
         predicted[part] = other.predict(some.inputs, some.targets, part, some.rows, told)
-        found[part] = {one.name: one.share for one in shares(classify(some.inputs, mine, predicted[part]), seed)}
+        told_apart = classify(some.inputs, mine, predicted[part])
+        found[part] = {one.name: one.share for one in shares(told_apart, seed, some.documents)}
     held_out = material.predicted["validation"]
     return _Around(
         {part: len(some) for part, some in material.excerpts.items()},

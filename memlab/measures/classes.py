@@ -8,7 +8,7 @@ from memlab.measures import estimates
 from memlab.measures.estimates import Estimate
 from memlab.measures.predicted import Predicted
 
-VERSION = 1  # raise it whenever tokens are told apart otherwise
+VERSION = 2  # raise it whenever tokens are told apart otherwise
 WRONG, COPIED, PREDICTABLE, MEMORISED, UNSURE = CLASSES = ("wrong", "copied", "predictable", "memorised", "unsure")
 SURE = 0.9  # the probability above which a right token is memorised
 NONE = -1  # where there is no token
@@ -16,7 +16,7 @@ NONE = -1  # where there is no token
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a text belongs to the class of this name: the mean share over its rows, with its bootstrap interval over rows."""
+    """How much of a text belongs to the class of this name: the mean share over its rows, with its bootstrap interval over documents."""
 
     name: str
     share: Estimate
@@ -52,9 +52,12 @@ def are_copied(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return found
 
 
-def shares(classes: np.ndarray, seed: int = 0) -> list[Share]:
-    """The mean share of each class over rows (n, T): tokens of one row are not independent, rows are resampled by the seed."""
+def shares(classes: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> list[Share]:
+    """The mean share of each class over rows (n, T). Tokens of one row are not independent, nor rows of one of the documents (n,).
+
+    Documents are resampled by the seed, or rows where none are given.
+    """
     there = (classes != NONE).sum(1)
     rows = classes[there > 0]
-    lengths = there[there > 0]
-    return [Share(name, estimates.mean((rows == number).sum(1) / lengths, seed)) for number, name in enumerate(CLASSES)]
+    lengths, of = there[there > 0], None if documents is None else documents[there > 0]
+    return [Share(name, estimates.mean((rows == number).sum(1) / lengths, seed, of)) for number, name in enumerate(CLASSES)]

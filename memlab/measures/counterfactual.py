@@ -12,7 +12,10 @@ import numpy as np
 
 from memlab.data.ragged import Ragged
 from memlab.data.rows import IGNORED, DocumentRows, RunData
+from memlab.measures.estimates import Estimate, share
+from memlab.measures.resampling import groups_of, percentiles
 
+CHANCE = 0.975  # of the control, the quantile above which a passage counts as memorised
 LEAST = 2  # models with a passage, and without: fewer have no spread
 
 
@@ -43,6 +46,20 @@ class Effects:
     @property
     def value(self) -> np.ndarray:
         return self.with_it - self.without
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """The `share` of training passages above a `bound`, and that of the control, which chance gives."""
+
+    bound: float
+    share: Estimate
+    control: float
+
+    @property
+    def is_told(self) -> bool:
+        """Whether more training passages lie above it than chance gives."""
+        return self.share.low > self.control
 
 
 def cut(lengths: np.ndarray, documents: np.ndarray, context: int, only_first: bool) -> Pieces:
@@ -95,6 +112,26 @@ def effects(accuracies: np.ndarray, member: np.ndarray) -> Effects:
         means.append(np.nanmean(chosen, 0))
         variances.append(np.nanvar(chosen, 0, ddof=1) / (member == kind).sum(0))
     return Effects(means[0], means[1], np.sqrt(variances[0] + variances[1]))
+
+
+def beyond(values: np.ndarray, documents: np.ndarray, control: np.ndarray, control_documents: np.ndarray, seed: int = 0) -> Beyond:
+    """How many of the training passages (n,) lie above the 97.5 % quantile of the control (m,), each from one of the documents.
+
+    The bound is itself uncertain: documents of both are resampled, and it is found anew in each resample. The interval is at least that
+    of the share above the bound as it is. What lies above of the control is counted: with ties it is not 2.5 %.
+    """
+    groups, others = groups_of(len(values), documents), groups_of(len(control), control_documents)
+    found = []
+    for counts, other_counts in zip(groups.counts(seed), others.counts(seed + 1), strict=True):
+        times = counts[groups.which]
+        bound = np.quantile(np.repeat(control, other_counts[others.which]), CHANCE)
+        found.append(times @ (values > bound) / times.sum())
+    bound = float(np.quantile(control, CHANCE))
+    given = share(values > bound, seed, documents)
+    low, high = percentiles(np.array(found), min(groups.m, others.m))
+    how = f"bootstrap over {groups.words} of both parts, at least {given.how} with the bound as it is"
+    estimate = Estimate(given.value, min(low, given.low), max(high, given.high), given.n, how, given.n_documents)
+    return Beyond(bound, estimate, float((control > bound).mean()))
 
 
 def rows_of(pieces: Pieces, tokens: Ragged, begin: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,24 +1,31 @@
-"""Estimates: a figure with the interval that it is known to lie in, at 95 % confidence."""
+"""Estimates: a figure with the interval that it is known to lie in, at 95 % confidence.
 
-from collections.abc import Iterator
+Passages of one document are not independent. Where observations come with the documents (n,) that they belong to, whole documents are
+resampled with replacement, and all their observations with them (the cluster bootstrap: Davison and Hinkley 1997, section 3.8; Field and
+Welsh 2007). The interval is then about other documents of the same kind. Canaries have numbers below 0, each its own.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
 
-from memlab.measures.intervals import CONFIDENCE, clopper_pearson
-
-_RESAMPLES = 1000
+from memlab.measures.intervals import clopper_pearson
+from memlab.measures.resampling import Groups, groups_of, percentiles
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`value` from `n` observations, and the ends of its interval at 95 % confidence; `how` names the method."""
+    """`value` from `n` observations, and the ends of its interval at 95 % confidence; `how` names the method.
+
+    `n_documents` is how many documents the observations are from, None where each is taken as independent.
+    """
 
     value: float
     low: float
     high: float
     n: int
     how: str
+    n_documents: int | None = None
 
     def overlaps(self, other: "Estimate") -> bool:
         """Whether the two intervals share a value: then the figures are not told apart."""
@@ -26,7 +33,7 @@ class Estimate:
 
 
 def rate(k: int, n: int) -> Estimate:
-    """k of n, with the exact interval of the binomial distribution (Clopper and Pearson 1934).
+    """k of n independent ones, with the exact interval of the binomial distribution (Clopper and Pearson 1934).
 
     Raises ValueError unless 0 ≤ k ≤ n, n ≥ 1.
     """
@@ -35,49 +42,93 @@ def rate(k: int, n: int) -> Estimate:
     return Estimate(k / n, *clopper_pearson(k, n), n, "Clopper-Pearson")
 
 
-def mean(values: np.ndarray, seed: int = 0) -> Estimate:
+def share(found: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> Estimate:
+    """The share of observations (n,) bool that are true.
+
+    Exact as `rate` where each is of a document of its own, or all are of one. Else from resampling documents, and at least as wide as
+    the exact interval over observations, since few that are true are resampled too narrowly. Where none or all are true there is nothing
+    to resample: the interval is then the exact one of as many documents as there are.
+    """
+    groups = groups_of(len(found), documents)
+    k, n = int(found.sum()), len(found)
+    exact = rate(k, n)
+    if groups.are_single:
+        how = f"{exact.how} over {groups.words}" if groups.n_documents == 1 < n else exact.how
+        return Estimate(exact.value, exact.low, exact.high, n, how, groups.n_documents)
+    low, high = clopper_pearson(groups.m if k else 0, groups.m) if k in (0, n) else percentiles(_ratios(groups, found, seed=seed), groups.m)
+    how = "Clopper-Pearson on documents" if k in (0, n) else "bootstrap over documents, at least Clopper-Pearson"
+    return Estimate(exact.value, min(low, exact.low), max(high, exact.high), n, how, groups.n_documents)
+
+
+def mean(values: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> Estimate:
     """The mean of observations (n,), with its percentile bootstrap interval (Efron 1979; 1,000 resamples drawn by the seed)."""
-    means = np.array([values[some].mean() for some in _resamples(len(values), seed)])
-    return Estimate(float(values.mean()), *_percentiles(means), len(values), "bootstrap")
+    groups = groups_of(len(values), documents)
+    return Estimate(float(values.mean()), *percentiles(_ratios(groups, values, seed=seed), groups.m), *_about(groups))
 
 
-def ratio(parts: np.ndarray, wholes: np.ndarray, seed: int = 0) -> Estimate:
-    """Σ parts / Σ wholes over n rows, with its percentile bootstrap interval over whole rows: what is in one row hangs together.
+def ratio(parts: np.ndarray, wholes: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> Estimate:
+    """Σ parts / Σ wholes over n rows, with its percentile bootstrap interval over whole rows, or documents: what is in one hangs together.
 
     parts, wholes (n,). `n` of the estimate is the number of rows. Raises ValueError where the wholes are nothing.
     """
     if not wholes.sum() > 0:
         raise ValueError("a ratio to nothing has no value")
-    sums = np.array([(parts[some].sum(), wholes[some].sum()) for some in _resamples(len(parts), seed)], float)
-    ratios = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
-    return Estimate(float(parts.sum() / wholes.sum()), *_percentiles(ratios), len(parts), "bootstrap over rows")
+    groups = groups_of(len(parts), documents)
+    interval = percentiles(_ratios(groups, parts, wholes, seed), groups.m)
+    return Estimate(float(parts.sum() / wholes.sum()), *interval, *_about(groups))
 
 
-def auc(positive: np.ndarray, negative: np.ndarray, seed: int = 0) -> Estimate:
+def difference(
+    values: np.ndarray,
+    others: np.ndarray,
+    seed: int = 0,
+    documents: np.ndarray | None = None,
+    other_documents: np.ndarray | None = None,
+) -> Estimate:
+    """The mean of observations (n,) less that of others (m,), with its bootstrap interval over both, which are independent."""
+    groups, other_groups = groups_of(len(values), documents), groups_of(len(others), other_documents)
+    differences = _ratios(groups, values, seed=seed) - _ratios(other_groups, others, seed=seed + 1)
+    interval = percentiles(differences, min(groups.m, other_groups.m))
+    return Estimate(float(values.mean() - others.mean()), *interval, *_about(groups, other_groups))
+
+
+def auc(
+    positive: np.ndarray,
+    negative: np.ndarray,
+    seed: int = 0,
+    documents: np.ndarray | None = None,
+    other_documents: np.ndarray | None = None,
+) -> Estimate:
     """The chance that an observation of the one kind scores above one of the other, ties counted half: 0.5 tells nothing apart.
 
-    positive (n,), negative (m,). The area under the curve of true against false positives (Hanley and McNeil 1982), with its bootstrap
-    interval over both kinds. Raises ValueError where one is empty.
+    positive (n,), negative (m,), from `documents` (n,) and `other_documents` (m,). The area under the curve of true against false
+    positives (Hanley and McNeil 1982), with its bootstrap interval over both kinds. Raises ValueError where one is empty.
     """
     if not (len(positive) and len(negative)):
         raise ValueError("an AUC needs observations of both kinds")
-    pairs = zip(_resamples(len(positive), seed), _resamples(len(negative), seed + 1), strict=True)
-    areas = np.array([_area(positive[some], negative[others]) for some, others in pairs])
-    return Estimate(_area(positive, negative), *_percentiles(areas), len(positive) + len(negative), "bootstrap")
+    groups, other_groups = groups_of(len(positive), documents), groups_of(len(negative), other_documents)
+    order = np.argsort(negative)
+    below, upto = (np.searchsorted(negative[order], positive, side=side) for side in ("left", "right"))
+    which = other_groups.which[order]
+
+    def area(counts: np.ndarray, other_counts: np.ndarray) -> float:
+        times, passed = counts[groups.which], np.append(0, np.cumsum(other_counts[which]))
+        return float(times @ (passed[below] + passed[upto]) / 2 / times.sum() / passed[-1])
+
+    areas = np.array([area(*some) for some in zip(groups.counts(seed), other_groups.counts(seed + 1), strict=True)])
+    once = area(np.ones(groups.m, np.int64), np.ones(other_groups.m, np.int64))
+    return Estimate(once, *percentiles(areas, min(groups.m, other_groups.m)), *_about(groups, other_groups))
 
 
-def _area(positive: np.ndarray, negative: np.ndarray) -> float:
-    below, not_above = (np.searchsorted(np.sort(negative), positive, side=side) for side in ("left", "right"))
-    return float((below + not_above).mean() / 2 / len(negative))
+def _ratios(groups: Groups, parts: np.ndarray, wholes: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+    """Σ parts / Σ wholes of each resample, of those in which there is a whole; without wholes the mean of the parts."""
+    sums = groups.sums(parts), groups.sums(np.ones(len(parts)) if wholes is None else wholes)
+    pairs = np.array([(counts @ sums[0], counts @ sums[1]) for counts in groups.counts(seed)])
+    return pairs[pairs[:, 1] > 0, 0] / pairs[pairs[:, 1] > 0, 1]
 
 
-def _resamples(n: int, seed: int) -> Iterator[np.ndarray]:
-    """One after the other: together they would take a thousand times the room of the observations."""
-    generator = np.random.default_rng(seed)
-    return (generator.integers(0, n, n) for _ in range(_RESAMPLES))
-
-
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return float(low), float(high)
+def _about(*groups: Groups) -> tuple[int, str, int | None]:
+    """The number of observations, how they were resampled, and the number of documents."""
+    words = " and ".join(dict.fromkeys(some.words for some in groups))
+    numbers = [some.n_documents for some in groups]
+    return sum(len(some.which) for some in groups), f"bootstrap over {words}", None if None in numbers else sum(numbers)

@@ -12,11 +12,11 @@ def estimate_words(estimate: Mapping[str, Any], unit: str) -> str:
     """The value, and the ends of its 95 % interval."""
     value, low, high = (estimate[key] for key in ("value", "low", "high"))
     if unit == "share":
-        return f"{value:.1%} ({low:.1%} to {high:.1%})"
+        return f"{value:z.1%} ({low:z.1%} to {high:z.1%})"  # z: no -0.0%
     if unit == "bits":
         return f"{bits_words(value)} bits ({bits_words(low)} to {bits_words(high)})"
     after = "" if unit == "AUC" else f" {unit}"
-    return f"{value:.2f}{after} ({low:.2f} to {high:.2f})"
+    return f"{value:z.2f}{after} ({low:z.2f} to {high:z.2f})"
 
 
 def bits_words(bits: float) -> str:

@@ -22,7 +22,6 @@ from memlab.training.checkpoints import Progress
 from memlab.training.commit import commit
 from memlab.training.device import Compute
 from memlab.training.estimate import measure, needs_chunks
-from memlab.training.evaluate import fixed_rows
 from memlab.training.loop import Plan, Trainer, make_optimizer
 from memlab.training.schedule import steps_of_budget
 from memlab.training.stopping import StopRequested, StopSwitch
@@ -156,7 +155,6 @@ def _record_facts(
 ) -> None:
     """What the run is: sizes, data, floors and versions; written once, before the first step."""
     n_params, total = models.count_parameters(model)
-    evaluated = fixed_rows(data.validation, experiment.train.eval_rows)
     own.provenance(
         versions={
             "memlab": __version__,
@@ -181,5 +179,5 @@ def _record_facts(
             "splits": data.corpus.splits(),
             "repeats": asdict(repeats_of(data, experiment.data.rows, experiment.model.context, between)),
         },
-        floors=floors.floors_of(experiment.data, data, evaluated),
+        floors=floors.floors_of(experiment.data, data, experiment.train.eval_rows),
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_a_model_that_holds_k_lines_has_k_times_their_entropy_without_the_choice
     assert found["bits memorised in all", "validation"].value == 0
 
 
+def test_what_training_text_has_beyond_the_control_has_an_interval_by_document(memory):
+    def beyond(n):
+        reference = _Model(Holding([], memory.data.corpus.vocab_size))  # the untrained model saves some bits of all text
+        found = figures(Material(memory.model, memory.data, memory.context, n, reference=reference))
+        return found[bits.BEYOND, "both"], [found[bits.PER_PARAMETER, part] for part in ("training", "validation")]
+
+    (of_all, (training, control)), (of_some, _) = beyond(None), beyond(12)
+    assert of_all.value == pytest.approx(training.value - control.value)
+    assert (of_all.low, of_all.high) == pytest.approx((training.value - control.high, training.value - control.low))
+    assert of_all.low < of_all.value < of_all.high
+    assert (of_all.n_documents, of_some.n_documents) == (20, 24)
+    assert of_some.high - of_some.low > of_all.high - of_all.low
+
+
 @pytest.mark.parametrize("p", [0.3, 0.9])
 def test_what_is_held_unsurely_has_the_bits_that_its_probability_saves(memory, p):
     per_line = max(0.0, PER_LINE - math.log2(7) + (LENGTH + 1) * math.log2(p))
@@ -99,7 +114,7 @@ def test_an_untrained_model_has_memorised_nothing_and_bits_per_parameter_are_of_
     found = figures(material)
     saved = [found.pop(("bits saved per passage", part)) for part in ("training", "validation")]
     assert all(estimate.high < 0 for estimate in saved), "its code is longer than that of the exact distribution"
-    assert len(found) == 6
+    assert len(found) == 7
     assert all(estimate.low == estimate.value == 0 for estimate in found.values())
     knows = Material(memory.model, memory.data, memory.context, None, reference=_Model(Holding([], 10_000)))
     of_all = figures(knows)
@@ -182,6 +197,10 @@ def test_a_run_that_learned_its_lines_goes_below_the_entropy(tmp_path):
     assert estimates["bits memorised in all", "training"] == pytest.approx(total)
     assert estimates["bits memorised per passage", "validation"] == pytest.approx(0, abs=0.5)
     assert not examine(run, tmp_path, "0", ["bits"], n=None).against.is_below_entropy
+    words = ["--home", str(tmp_path), "memorized", "learned", "--measures", "bits", "--passages", "30"]
+    said = " ".join(CliRunner().invoke(app, words, catch_exceptions=False).stdout.split())
+    assert re.search(r"Memorised: [\d.]+ bits \([\d.]+ to [\d.]+\) for each of all", said)
+    assert "30 training passages of 30 documents, 20 held-out passages of 20 documents" in said
 
 
 def test_the_kept_figures_follow_the_reference(memory, home):
@@ -205,6 +224,8 @@ def test_the_command_says_what_bits_are_counted_against(memory, home):
     said = " ".join(run("--passages", "all").stdout.split())
     assert "Bits are counted against the exact distribution" in said
     assert "counted over all of them" in said
+    assert "As much held-out text comes to 0.00 bits per parameter" in said
+    assert "Whether any is memorised cannot be told: beyond that it comes to 0.00 bits for each of all" in said
     assert "as published" in said
     found = json.loads(run("--json").stdout)
     assert found["against"]["is_exact"]

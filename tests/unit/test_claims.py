@@ -235,15 +235,22 @@ def test_the_radius_is_told_beside_theory_and_chance(home, run, measured, monkey
 
 
 @pytest.mark.parametrize(
-    ("aligned", "verdict"), [(("before", "after"), HOLDS), (("after",), CORRECTED), (("before",), CORRECTED), ((), FAILS)]
+    ("aligned", "lowered", "verdict"),
+    [
+        (("before", "after"), 0.9, HOLDS),
+        (("after",), 0.9, CORRECTED),
+        (("before",), 0.9, HOLDS),
+        ((), 0.9, FAILS),
+        (("before", "after"), 0.55, FAILS),
+    ],
 )
-def test_alignment_is_told_by_the_blocks_above_all_controls(home, run, measured, monkeypatch, aligned, verdict):
+def test_alignment_is_told_by_all_blocks_above_all_controls_and_lower_energies(home, run, measured, monkeypatch, aligned, lowered, verdict):
     known = evidence.Evidence(run, home, 4).alignment
-    up, down = (Mean(value, value - 0.1, value + 0.1, 12) for value in (0.5, -0.5))
+    up, down, lower = (Mean(value, value - 0.1, value + 0.1, 12) for value in (0.5, -0.5, lowered))
 
     def moved(checkpoint):
         found = [
-            replace(one, cosine=up if one.reading in aligned and checkpoint is known.last else down, margin=up)
+            replace(one, cosine=up if one.reading in aligned and checkpoint is known.last else down, margin=up, lowers_energy=lower)
             for one in checkpoint.aligned
         ]
         return replace(checkpoint, aligned=found)

@@ -15,7 +15,9 @@ from memlab.data.rows import IGNORED
 from memlab.errors import DataError, UsageError
 from memlab.lab import counterfactual as lab
 from memlab.lab.remembering import open_model
-from memlab.measures.counterfactual import cut, effects, rows_of, tokens_trained_on, within
+from memlab.measures import resampling
+from memlab.measures.counterfactual import beyond, cut, effects, rows_of, tokens_trained_on, within
+from memlab.measures.estimates import rate, share
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +100,43 @@ def test_the_effect_is_the_difference_of_means_with_the_standard_error_over_mode
         assert found.error[number] == pytest.approx(np.sqrt(ins.var(ddof=1) / len(ins) + outs.var(ddof=1) / len(outs)))
 
 
+def test_chance_is_seldom_told_apart_from_chance_where_passages_of_one_document_hang_together(monkeypatch):
+    monkeypatch.setattr(resampling, "RESAMPLES", 200)
+    generator, documents = np.random.default_rng(8), np.repeat(np.arange(20), 10)
+    told = {"documents": 0, "as it was": 0}
+    for number in range(100):
+        training, control = (generator.normal(size=20)[documents] + 0.2 * generator.normal(size=200) for _ in range(2))
+        told["documents"] += beyond(training, documents, control, documents, number).is_told
+        told["as it was"] += rate(int((training > np.quantile(control, 0.975)).sum()), 200).low > 0.025
+    assert told["documents"] <= 6
+    assert told["as it was"] > 15
+
+
+def test_the_bound_is_found_anew_in_each_resample():
+    generator = np.random.default_rng(3)
+    training, control = generator.normal(2, 1, 60), generator.normal(0, 1, 40)
+    documents, others = np.arange(60) // 5, np.arange(40) // 5
+    found = beyond(training, documents, control, others, 7)
+    drawn, other_drawn, shares = np.random.default_rng(7), np.random.default_rng(8), []
+    for _ in range(resampling.RESAMPLES):
+        some = np.concatenate([training[documents == one] for one in drawn.integers(0, 12, 12)])
+        bound = np.quantile(np.concatenate([control[others == one] for one in other_drawn.integers(0, 8, 8)]), 0.975)
+        shares.append((some > bound).mean())
+    low, high = resampling.percentiles(np.array(shares), 8)
+    assert (found.share.low, found.share.high) == pytest.approx((low, high))
+    given = share(training > found.bound, 7, documents)
+    assert found.share.high - found.share.low > given.high - given.low
+    assert found.control == (control > np.quantile(control, 0.975)).mean()
+    assert found.is_told
+
+
+def test_of_a_control_with_ties_less_lies_above_than_its_quantile_says():
+    control = np.repeat([0.0, 0.5], [90, 10])
+    found = beyond(np.full(50, 0.5), np.arange(50) // 5, control, np.arange(100) // 5)
+    assert (found.bound, found.control, found.share.value, found.share.low) == (0.5, 0.0, 0.0, 0.0)
+    assert not found.is_told
+
+
 def test_what_only_training_can_teach_shows_and_a_drawn_split_does_not(models):
     found = lab.counterfactual(*models)
     assert len(found.training) == 48
@@ -106,6 +145,9 @@ def test_what_only_training_can_teach_shows_and_a_drawn_split_does_not(models):
     assert control.low < 0 < control.high
     assert abs(control.value) < 0.05
     assert found.above.low > 0.5
+    assert found.is_beyond_chance
+    assert found.control_above <= 0.05
+    assert found.n_documents == {"training": 48, "held_out": 48}
     assert [passage.value for passage in found.training] == sorted((passage.value for passage in found.training), reverse=True)
     best = found.training[0]
     assert (best.n_with, best.n_without) == (2, 2)
@@ -145,5 +187,22 @@ def test_the_command_takes_runs_and_shows_the_control(models):
     found = json.loads(call(*names, "--json").stdout)
     assert found["runs"] == names
     assert len(found["training"]) == len(found["held_out"]) == 48
+
+
+def test_models_that_learned_nothing_are_said_to_be_chance(tmp_path):
+    asked = lab.halves("tiny", replace(EXPERIMENT, data=TEXT), "", 4)
+    runs = [run_on(tmp_path, f"half-{number}", one.experiment.data, learn=0) for number, one in enumerate(asked)]
+    words = ["--home", str(tmp_path), "counterfactual", *(run.name for run in runs), "--top", "0"]
+    said = " ".join(CliRunner().invoke(app, words, catch_exceptions=False).stdout.split())
+    assert "Memorisation cannot be told apart from chance: 0.0% (0.0% to" in said
+    assert "48 passages of training text from 48 documents" in said
+
+
+def test_too_few_runs_are_refused(models):
+    names = [run.name for run in models[0]]
+
+    def call(*words):
+        return CliRunner().invoke(app, ["--home", str(models[1]), "counterfactual", *words], catch_exceptions=True)
+
     with pytest.raises(UsageError, match="2 runs are too few"):
         raise call(*names[:2]).exception

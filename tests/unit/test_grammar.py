@@ -4,6 +4,7 @@ import math
 import random
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 
 from memlab.data.grammar import Grammar
@@ -154,3 +155,65 @@ def test_the_published_question_grammar_has_the_published_figures():
     assert grammar.mean_length == pytest.approx(29 / 3, abs=1e-9)
     assert grammar.count == 68_631_332_143_608
     assert len(grammar.words) == 65
+
+
+ZIPF = Grammar.read(
+    "ROOT -> " + " | ".join(f"{weight} T{weight} Tail" for weight in (90, 60, 30, 20, 10)) + "\nTail -> x | 3 y",
+    {f"T{weight}": " ".join(f"w{weight}n{n}" for n in range(size)) for weight, size in ((90, 9), (60, 20), (30, 40), (20, 80), (10, 200))},
+)
+
+
+def streams(grammar, n_different, n_streams, seed=3):
+    """The kind of each of the first n different strings of draws, in the order in which they first come up: (n_streams, n)."""
+    generator = np.random.default_rng(seed)
+    kinds = np.repeat(np.arange(len(grammar.structures)), [one.count for one in grammar.structures])
+    p = np.array([one.of_one for one in grammar.structures])[kinds]
+    found = []
+    while len(found) < n_streams:
+        drawn = generator.choice(len(p), size=round(3 * grammar.draws(n_different)), p=p / p.sum())
+        first = np.sort(np.unique(drawn, return_index=True)[1])
+        assert len(first) >= n_different, "more draws are needed"
+        found.append(kinds[drawn[first[:n_different]]])
+    return np.stack(found)
+
+
+def test_after_so_many_draws_there_are_so_many_different_strings_on_average():
+    for n in (1, 50, 400, 600):
+        m = ZIPF.draws(n)
+        strings = [(one.count, one.of_one) for one in ZIPF.structures]
+        assert sum(count * (1 - math.exp(-m * p)) for count, p in strings) == pytest.approx(n, rel=1e-9)
+        of_just_so_many = sum(count * (1 - (1 - p) ** round(m)) for count, p in strings)  # not Poisson
+        assert of_just_so_many == pytest.approx(n, rel=5e-3, abs=0.1)
+    assert (ZIPF.draws(0), ZIPF.draws(ZIPF.count)) == (0, math.inf)
+
+
+@pytest.mark.parametrize("spans", [[(0, 150)], [(200, 240)], [(400, 450)], [(100, 150), (300, 350)]])
+def test_what_is_left_without_repeats_is_as_frequent_as_in_many_streams(spans):
+    """Counted by kind of string; and -ln q is the least mean surprise: less than that of p and that of other spans."""
+    left, drawn = ZIPF.unrepeated(spans), streams(ZIPF, spans[-1][1], 1_000)
+    found = np.concatenate([drawn[:, start:stop].ravel() for start, stop in spans])
+    shares = np.bincount(found, minlength=len(ZIPF.structures)) / len(found)
+    expected = np.array([one.probability for one in left.structures])
+    assert [one.symbols for one in left.structures] == [one.symbols for one in ZIPF.structures]
+    np.testing.assert_allclose(shares, expected, atol=4e-3, rtol=0.02)
+    assert math.fsum(expected) == pytest.approx(1)
+
+    def surprise(grammar):
+        return -sum(share * one.log_probability for share, one in zip(shares, grammar.structures, strict=True))
+
+    assert surprise(left) == pytest.approx(left.entropy, abs=0.01)
+    others = [ZIPF, ZIPF.unrepeated([(0, 600)]), ZIPF.unrepeated([(0, 300)])]
+    assert all(surprise(left) < surprise(other) - 1e-3 for other in others)
+
+
+def test_the_first_string_of_all_follows_the_draws_and_all_strings_are_equally_likely_among_all():
+    first, everything = ZIPF.unrepeated([(0, 1)]), ZIPF.unrepeated([(0, ZIPF.count)])
+    for one in ZIPF.structures:
+        assert first.log_probability(one.string(0)) == pytest.approx(one.log_probability, abs=0.05)
+        assert everything.log_probability(one.string(0)) == pytest.approx(-math.log(ZIPF.count))
+
+
+@pytest.mark.parametrize("span", [(5, 5), (-1, 3), (690, 699)])
+def test_strings_that_a_stream_does_not_have_are_refused(span):
+    with pytest.raises(ValueError, match=r"of a stream of 698 different ones; ask for some that there are"):
+        ZIPF.unrepeated([span])

@@ -135,7 +135,7 @@ def test_the_least_likely_tokens_are_a_fifth_and_at_least_one():
 
 
 def test_an_untrained_model_tells_no_members_and_holds_no_text(tmp_path):
-    memory = open_model(make_run(tmp_path, learn=0), tmp_path, "0")
+    memory = open_model(make_run(tmp_path, rows="documents", learn=0), tmp_path, "0")
     material = Material(memory.model, memory.data, memory.context, n=None)
     for (name, part), estimate in figures("membership", material).items():
         assert estimate.low <= 0.5 <= estimate.high, (name, part)
@@ -226,3 +226,19 @@ def test_passages_extracted_are_those_that_generate_continues_one_by_one(tmp_pat
         expected = np.mean(shares[part]) if name == "memorisation score" else np.mean(np.array(shares[part]) == 1)
         assert estimate.value == pytest.approx(expected), (name, part)
     assert 0 < np.mean(shares["training"]) < 1, "some tokens match and others do not"
+
+
+def test_intervals_are_over_the_documents_that_windows_begin_in(tmp_path):
+    memory = open_model(make_run(tmp_path, "windows", learn=20), tmp_path)
+    material = Material(memory.model, memory.data, memory.context, n=None)
+    numbers = {part: len(set(some.documents.tolist())) for part, some in material.excerpts.items()}
+    assert all(numbers[part] < len(some) for part, some in material.excerpts.items()), "some windows are of one document"
+    for name in ("exact", "extraction", "discoverable"):
+        for (_, part), estimate in figures(name, material).items():
+            assert estimate.n_documents == numbers[part]
+            assert estimate.low < estimate.high
+    found = figures("membership", material)
+    assert found["AUC by loss", "both"].n_documents == sum(numbers.values())
+    asked = found["AUC by energy", "both"]
+    assert 2 < asked.n_documents < asked.n
+    assert asked.how == "bootstrap over documents"

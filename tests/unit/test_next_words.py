@@ -56,6 +56,16 @@ def test_the_product_over_a_line_is_its_probability(split):
             assert math.isclose(sum(question_formation.next_words(words[:place], options, split).values()), 1, abs_tol=1e-12)
 
 
+@pytest.mark.parametrize("split", question_formation.SPLITS)
+def test_the_product_over_a_line_is_its_probability_also_where_repeats_are_left_out(split, short_stream):
+    options = question_formation.Options(lines=40, validation_lines=40, test_lines=40, gen_lines=40)
+    left = question_formation.unrepeated(options, split)
+    for document in question_formation.documents(options):
+        if document.split == split:
+            words = document.text.split(" ")
+            assert math.isclose(log_product(words, left.next_words), left.log_probability(document.text), abs_tol=1e-9)
+
+
 def test_what_follows_the_marker_is_certain_and_a_wrong_copy_is_impossible():
     options = question_formation.Options()
     line = ["the", "newt", "does", "giggle", ".", "quest", "does", "the", "newt", "giggle", "?"]

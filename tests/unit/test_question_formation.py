@@ -207,6 +207,46 @@ def test_log_probability_agrees_with_how_often_each_structure_is_drawn(split):
     assert abs(chi_square - len(common)) < 4 * math.sqrt(2 * len(common))
 
 
+@pytest.mark.parametrize(("split", "first", "last"), [("train", 0, 100_000), ("validation", 0, 1_000), ("test", 0, 10_000)])
+def test_lines_are_less_surprising_under_what_is_left_without_repeats_than_under_the_draws(published_size, split, first, last):
+    lines = published_size[split][first : last : max(1, (last - first) // 5_000)]
+    left = question_formation.unrepeated(Options(), split, first, last)
+    saved = [left.log_probability(line) - log_probability(line, Options(), split) for line in lines]
+    mean = math.fsum(saved) / len(saved)
+    deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in saved) / len(saved))
+    assert mean > 4 * deviation / math.sqrt(len(saved))
+    surprises = [-left.log_probability(line) for line in lines]
+    off = math.fsum(surprises) / len(surprises) - left.grammar.entropy
+    spread = math.sqrt(math.fsum((one + off - left.grammar.entropy) ** 2 for one in surprises) / len(surprises))
+    assert abs(off) < 4 * spread / math.sqrt(len(lines))
+
+
+def test_where_a_line_stands_in_the_stream_is_what_its_split_says(published_size):
+    """The likelier kind of line has become rarer by as much as q says: bare subjects with an intransitive verb."""
+    for split in ("train", "validation", "test"):
+        left = question_formation.unrepeated(Options(), split).grammar
+        kinds = [one for one in left.structures if len(one.symbols) == 6]
+        expected = math.fsum(one.probability for one in kinds)
+        lines = published_size[split]
+        share = sum(len(line.split(" ")) == 11 for line in lines) / len(lines)
+        assert share == pytest.approx(expected, abs=4 * math.sqrt(expected / len(lines))), split
+    drawn = math.fsum(one.probability for one in question_formation._grammar("train").structures if len(one.symbols) == 6)
+    assert expected < 0.1 * drawn
+
+
+def test_the_spans_of_the_splits_follow_each_other_and_further_lines_come_last(short_stream):
+    options = Options(lines=2_400, validation_lines=300, test_lines=300, gen_lines=50)
+    spans = [question_formation._spans(options, split, 0, None) for split in question_formation.SPLITS]
+    assert spans == [((0, 2_000), (2_600, 3_000)), ((2_000, 2_300),), ((2_300, 2_600),), ((0, 50),)]
+    assert question_formation._spans(options, "train", 2_100, 2_200) == ((2_700, 2_800),)
+    assert question_formation._spans(options, "train", 1_000, 1_500) == ((1_000, 1_500),)
+    left = question_formation.unrepeated(options, "gen")
+    assert left.log_probability(EXAMPLES[0][0]) == -math.inf
+    assert math.isfinite(left.log_probability(EXAMPLES[4][0]))
+    with pytest.raises(UnknownName, match="no split 'tests'"):
+        question_formation.unrepeated(options, "tests")
+
+
 def test_iterating_twice_gives_the_same_lines(short_stream):
     once = documents(SMALL)
     assert list(once) == list(once) == list(documents(SMALL))

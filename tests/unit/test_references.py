@@ -107,6 +107,30 @@ def test_nothing_of_uniform_words_is_predictable_but_their_end(home):
     assert math.isclose(found.log_probabilities[0].sum(), uniform.log_probability(memory.data.corpus.text("validation", 0), options))
 
 
+def test_training_and_held_out_lines_have_what_is_left_of_each_without_repeats_as_their_reference(home, short_stream):
+    options = {"lines": 400, "validation_lines": 12, "test_lines": 0, "gen_lines": 0}
+    data = config.Data(source="question_formation", source_options=options, tokenizer="word", rows="documents", fraction=0.25)
+    memory = open_model(run_on(home, "questions", data, learn=1), home)
+    reference = references.reference_of(memory, home)
+    assert reference.words.endswith("each given those before it, repeats left out (but of text that you give)")
+    assert reference.identity["unrepeated"] == [0, 100]
+    made = question_formation.Options(**options)
+    expected = {
+        "training": question_formation.unrepeated(made, "train", 0, 100).log_probability,
+        "validation": question_formation.unrepeated(made, "validation").log_probability,
+        "given": lambda text: question_formation.log_probability(text, made),
+    }
+    inputs, targets = memory.data.validation.take(np.arange(12))
+    totals = {}
+    for part, log_probability in expected.items():
+        found = reference.predict(inputs, targets, part, np.arange(12)).log_probabilities
+        texts = [memory.data.corpus.text("validation", row) for row in range(12)]
+        assert max(len(text.split()) // 2 for text in texts) < memory.context, "what is cut off is certain"
+        np.testing.assert_allclose(np.nansum(found, 1), [log_probability(text) for text in texts], atol=1e-9)
+        totals[part] = np.nansum(found)
+    assert len({round(total, 3) for total in totals.values()}) == 3
+
+
 def test_why_there_is_no_exact_reference_is_said(home, half):
     windows = open_model(run_on(home, "windows", UNIFORM, learn=1), home)
     with pytest.raises(UsageError, match="one over documents, and rows are windows"):

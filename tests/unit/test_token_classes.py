@@ -66,6 +66,13 @@ def test_a_copy_needs_the_same_two_tokens_and_the_same_successor():
     assert np.flatnonzero(are_copied(ids[None, :-1], ids[None, 1:])[0]).tolist() == [10]
 
 
+def test_rows_of_one_document_count_as_one_observation_of_the_shares():
+    classes = np.array([[0], [0], [3], [3], [NONE]])
+    by_row, by_document = shares(classes)[0].share, shares(classes, documents=np.array([4, 4, 7, 7, 9]))[0].share
+    assert (by_document.low, by_document.high, by_document.n_documents) == (0, 1, 2)
+    assert (by_document.value, by_row.n_documents) == (by_row.value, None)
+
+
 def test_shares_are_means_over_rows_whatever_their_lengths():
     classes = np.array([[0, 0, 3, 3], [3, NONE, NONE, NONE], [NONE] * 4])
     found = {one.name: one.share for one in shares(classes)}

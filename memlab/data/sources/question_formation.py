@@ -13,12 +13,15 @@ No line occurs twice. As in the published files, training lines come first and t
 number of training lines is a prefix of a larger one and the held-out lines stay the same. Leaving out repeats uses up the shortest
 lines (5,616 with a bare subject and an intransitive verb are 13 % of the draws), so lines grow longer and rarer along the stream:
 
-    lines                        mean tokens   mean -ln p per predicted token (end of sequence counted)
+    lines                        mean tokens   mean -ln p and -ln q per predicted token (end of sequence counted)
     before repeats are left out     20.9         0.992
-    first 20,000 of train           21.2         0.994
-    all 100,000 of train            21.9         0.997
-    validation and test             22.3         1.000
-    gen                             22.6         0.832
+    first 20,000 of train           21.2         0.994   0.993
+    all 100,000 of train            21.9         0.997   0.996
+    validation and test             22.3         1.000   0.995
+    gen                             22.6         0.831   0.831
+
+p is what lines are drawn from, q what the lines of the split follow once repeats are left out (`unrepeated`): of these lines -ln p is no
+lower bound, for a model trained on such lines learns that the likeliest ones do not come up any more.
 
 Sources: McCoy, Frank and Linzen 2020 (TACL), the task and the grammar; Murty et al. 2023 (arXiv 2305.18741), its use for language models.
 """
@@ -29,7 +32,7 @@ import random
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from memlab.config import setting
@@ -146,10 +149,7 @@ def log_probability(text: str, options: Options, split: str = "train") -> float:
     impossible in the others, and the other way round). The options do not change it. -inf for a line that cannot occur. Divide by
     the number of words + 1 for nats per predicted token, the end of the sequence counted. Raises UnknownName for another split.
     """
-    words = text.split(" ")
-    source = words[: len(words) // 2 + 1]
-    p = _grammar(split).log_probability(source)
-    return p if math.isfinite(p) and _line(source) == words else -math.inf
+    return _log_probability(_grammar(split), text)
 
 
 def next_words(prefix: Sequence[str], options: Options, split: str = "train") -> dict[str | None, float]:
@@ -158,7 +158,71 @@ def next_words(prefix: Sequence[str], options: Options, split: str = "train") ->
     Under the distribution of `log_probability`, which it makes up word by word: what follows the marker is certain, since the
     declarative determines it. Empty after words that no line of the split begins with. Raises UnknownName for another split.
     """
-    grammar, words = _grammar(split), list(prefix)
+    return _next_words(_grammar(split), prefix)
+
+
+@dataclass(frozen=True)
+class Unrepeated:
+    """What the lines of a split follow once repeats are left out: `words` say which lines these are."""
+
+    grammar: Grammar
+    words: str
+
+    def log_probability(self, text: str) -> float:
+        """ln q of one line, in nats; -inf for a line that cannot occur."""
+        return _log_probability(self.grammar, text)
+
+    def next_words(self, prefix: Sequence[str]) -> dict[str | None, float]:
+        """As the function of this name, of q: how likely each word is to come next after the first words of a line."""
+        return _next_words(self.grammar, prefix)
+
+
+def unrepeated(options: Options, split: str, first: int = 0, last: int | None = None) -> Unrepeated:
+    """The distribution q of one line out of a split, or out of its lines from `first` to before `last`, repeats left out.
+
+    Of who knows the grammar and which lines are asked about, but no other line: no such predictor loses less than -ln q on average. One
+    that knows all training lines by heart can: a held-out line is none of them, so that it follows p(s) / (1 - p(all of them)) where it
+    is new. Lines are drawn in the order that `Lines` has: see `Grammar.unrepeated`. Raises UnknownName for another split.
+    """
+    grammar, spans = _grammar(split), _spans(options, split, first, last)
+    before, until = grammar.draws(spans[0][0]), grammar.draws(spans[-1][1])
+    if spans[0][0] == 0:
+        words = f"lines that come up in {until:,.0f} draws, each counted once"
+    else:
+        words = f"lines that come up in {until - before:,.0f} draws and in none of the {before:,.0f} before"
+    return Unrepeated(_unrepeated("gen" if split == "gen" else "train", spans), words)
+
+
+def _spans(options: Options, split: str, first: int, last: int | None) -> tuple[tuple[int, int], ...]:
+    """Where the lines `first` to before `last` of a split stand in the stream that they are drawn from, repeats left out."""
+    held_out = options.validation_lines + options.test_lines
+    begin, n = {
+        "train": (0, options.lines),
+        "validation": (PUBLISHED_LINES, options.validation_lines),
+        "test": (PUBLISHED_LINES + options.validation_lines, options.test_lines),
+        "gen": (0, options.gen_lines),
+    }[split]
+    start, stop = begin + first, begin + (n if last is None else last)
+    if split != "train" or stop <= PUBLISHED_LINES:
+        return ((start, stop),)
+    later = (max(start, PUBLISHED_LINES) + held_out, stop + held_out)
+    return ((start, PUBLISHED_LINES), later) if start < PUBLISHED_LINES else (later,)
+
+
+@lru_cache(maxsize=16)
+def _unrepeated(split: str, spans: tuple[tuple[int, int], ...]) -> Grammar:
+    return _grammar(split).unrepeated(spans)
+
+
+def _log_probability(grammar: Grammar, text: str) -> float:
+    words = text.split(" ")
+    source = words[: len(words) // 2 + 1]
+    p = grammar.log_probability(source)
+    return p if math.isfinite(p) and _line(source) == words else -math.inf
+
+
+def _next_words(grammar: Grammar, prefix: Sequence[str]) -> dict[str | None, float]:
+    words = list(prefix)
     marker = next((place for place, word in enumerate(words) if word in MARKERS), None)
     if marker is None:
         return grammar.next_words(words)

@@ -6,7 +6,7 @@ model's own distribution, at temperature 1 and from all tokens (Hayes et al. 202
 
 import numpy as np
 
-from memlab.measures.estimates import rate
+from memlab.measures.estimates import share
 from memlab.measures.material import Figure, Material
 
 DRAWS, P = (1, 100), 0.5
@@ -19,7 +19,8 @@ def measure(material: Material) -> list[Figure]:
         logs = np.where(some.are_in_continuations, material.predicted[part].log_probabilities, 0.0).sum(1, dtype=np.float64)
         for n in DRAWS:
             found = chance_in(logs, n) >= P
-            figures.append(Figure(f"passages found in {n} draw{'s' * (n > 1)}, p ≥ {P}", part, rate(int(found.sum()), len(found))))
+            name = f"passages found in {n} draw{'s' * (n > 1)}, p ≥ {P}"
+            figures.append(Figure(name, part, share(found, material.seed, some.documents)))
     return figures
 
 

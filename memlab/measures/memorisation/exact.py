@@ -10,7 +10,8 @@ from memlab.measures.material import Figure, Material
 
 def measure(material: Material) -> list[Figure]:
     """Of all predicted tokens of the excerpts."""
-    return [
-        Figure("tokens held most likely", part, ratio(found.are_right.sum(1), found.are_predicted.sum(1)))
-        for part, found in material.predicted.items()
-    ]
+    figures = []
+    for part, found in material.predicted.items():
+        counts = found.are_right.sum(1), found.are_predicted.sum(1)
+        figures.append(Figure("tokens held most likely", part, ratio(*counts, material.seed, material.excerpts[part].documents)))
+    return figures

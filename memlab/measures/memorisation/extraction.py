@@ -7,7 +7,7 @@ k and m are half a row each, at most 50 tokens.
 
 import numpy as np
 
-from memlab.measures.estimates import mean, rate
+from memlab.measures.estimates import mean, share
 from memlab.measures.material import Figure, Material
 
 
@@ -17,8 +17,8 @@ def measure(material: Material) -> list[Figure]:
     for part, some in material.excerpts.items():
         scores = match(material.continued[part], some.continuations)
         figures += [
-            Figure("passages extracted", part, rate(int((scores == 1).sum()), len(scores))),
-            Figure("memorisation score", part, mean(scores, material.seed)),
+            Figure("passages extracted", part, share(scores == 1, material.seed, some.documents)),
+            Figure("memorisation score", part, mean(scores, material.seed, some.documents)),
         ]
     return figures
 

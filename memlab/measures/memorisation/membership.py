@@ -18,14 +18,18 @@ _PATTERNS = 4096
 
 
 def measure(material: Material) -> list[Figure]:
-    """AUC over the excerpts of both parts."""
+    """AUC over the excerpts of both parts; by energy over places drawn likewise."""
     logs = {part: found.log_probabilities for part, found in material.predicted.items()}
+    documents = {part: some.documents for part, some in material.excerpts.items()}
     scores = {
-        "AUC by loss": {part: np.nanmean(values, 1) for part, values in logs.items()},
-        f"AUC by min-{K:.0%}": {part: least_likely(values) for part, values in logs.items()},
+        "AUC by loss": ({part: np.nanmean(values, 1) for part, values in logs.items()}, documents),
+        f"AUC by min-{K:.0%}": ({part: least_likely(values) for part, values in logs.items()}, documents),
         "AUC by energy": _nearness(material),
     }
-    return [Figure(name, "both", auc(by_part["training"], by_part["validation"], material.seed), "AUC") for name, by_part in scores.items()]
+    return [
+        Figure(name, "both", auc(found["training"], found["validation"], material.seed, of["training"], of["validation"]), "AUC")
+        for name, (found, of) in scores.items()
+    ]
 
 
 def least_likely(log_probabilities: np.ndarray) -> np.ndarray:
@@ -36,10 +40,11 @@ def least_likely(log_probabilities: np.ndarray) -> np.ndarray:
     return np.array([row[:n].mean() for row, n in zip(ascending, kept, strict=True)])
 
 
-def _nearness(material: Material) -> dict[str, np.ndarray]:
-    """Minus the nearest squared distance of queries of each part, in the last block."""
+def _nearness(material: Material) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Minus the nearest squared distance of queries of each part, in the last block, and the documents that these are in."""
     drawn = draw(material.data, material.context, _PATTERNS, material.n or len(material.excerpts["training"]), seed=material.seed)
     layer = [name for name in layer_names(material.model) if name != NORM][-1]
     states = states_of(material.model, drawn, [layer], material.progress)
     found = {part: search(by_layer[layer], states.patterns[layer]).squared_distances[:, 0] for part, by_layer in states.queries.items()}
-    return {part: -distances.numpy() for part, distances in found.items()}
+    documents = {part: asked.places.take(asked.numbers)[2].documents for part, asked in drawn.queries.items()}
+    return {part: -distances.numpy() for part, distances in found.items()}, documents
