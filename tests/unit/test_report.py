@@ -3,6 +3,7 @@
 import functools
 import re
 import shlex
+import shutil
 import sys
 
 import pytest
@@ -71,14 +72,15 @@ def test_a_finished_run_has_passages_attractors_and_landscapes_of_both_parts(who
     assert [one.draw for one in section(whole, "Landscapes").blocks if isinstance(one, Figure)] == ["heat_map", "heat_map"]
 
 
-def test_each_figure_passage_and_card_has_the_command_that_makes_it_at_its_checkpoint(whole):
+def test_each_figure_passage_and_card_has_the_command_that_makes_it_at_its_checkpoint(home, whole):
+    word = RunDir(home / "runs" / "tiny").word
     commands = [one.command for one in blocks_of(whole) if isinstance(one, Figure | Passage | Listing | Code | Facts) and one.command]
     assert all(command.startswith("memlab ") for command in commands)
     figures = [one for one in blocks_of(whole) if isinstance(one, Figure | Passage)]
     assert all(one.command and one.caption for one in figures)
     number = re.search("passage (\\d+)", section(whole, "Attractors").blocks[0].heading)[1]
-    assert f"memlab inspect tiny --train {number} --checkpoint 4" in commands
-    assert f"memlab landscape tiny --train {number} --svg landscape.svg --checkpoint 4" in commands
+    assert f"memlab inspect {word} --train {number} --checkpoint 4" in commands
+    assert f"memlab landscape {word} --train {number} --svg landscape.svg --checkpoint 4" in commands
 
 
 def test_every_command_is_one_that_there_is(whole, monkeypatch, capsys):
@@ -93,10 +95,10 @@ def test_every_command_is_one_that_there_is(whole, monkeypatch, capsys):
     assert "Usage" in capsys.readouterr().out
 
 
-def test_what_takes_minutes_is_named_with_its_command(whole):
-    assert missing(whole)["Collapse"] == "memlab collapse tiny"
-    assert missing(whole)["Alignment"] == "memlab alignment tiny"
-    assert missing(whole)["Measures of memorisation"] == "memlab memorized tiny"
+def test_what_takes_minutes_is_named_with_its_command(home, whole):
+    assert missing(whole)["Collapse"] == f"memlab collapse {RunDir(home / 'runs' / 'tiny').word}"
+    assert missing(whole)["Alignment"] == f"memlab alignment {RunDir(home / 'runs' / 'tiny').word}"
+    assert missing(whole)["Measures of memorisation"] == f"memlab memorized {RunDir(home / 'runs' / 'tiny').word}"
 
 
 def test_what_is_kept_is_shown_and_nothing_else_is_measured(tmp_path, monkeypatch):
@@ -129,8 +131,8 @@ def test_patterns_of_much_text_are_not_stored_for_a_report(tmp_path, monkeypatch
     run = make_run(tmp_path, learn=1)
     monkeypatch.setattr(subject_of_report, "FEW_TOKENS", 100)
     reasons = missing(report([run], tmp_path))
-    assert reasons["Attractors"] == "memlab inspect tiny --train 0"
-    assert reasons["Landscapes"] == "memlab landscape tiny --train 0"
+    assert reasons["Attractors"] == f"memlab inspect {run.word} --train 0"
+    assert reasons["Landscapes"] == f"memlab landscape {run.word} --train 0"
     assert "Passages" not in reasons
     assert not (run.path / "patterns").exists()
     store_patterns(run, tmp_path)
@@ -163,7 +165,7 @@ def test_a_run_that_has_recorded_nothing_yet_is_reported(tmp_path):
 
 
 def test_a_run_whose_text_is_gone_keeps_the_rest(home, tmp_path):
-    found = report([RunDir(home / "runs" / "tiny")], tmp_path)
+    found = report([RunDir(shutil.copytree(home / "runs" / "tiny", tmp_path / "elsewhere" / "tiny"))], tmp_path)
     reasons = missing(found)
     assert reasons["Passages"] == reasons["Attractors"] != "memlab memorized tiny"
     assert section(found, "Curves")
@@ -176,7 +178,7 @@ def test_several_runs_are_compared_first_and_then_have_a_chapter_each(tmp_path):
     assert [one.heading for one in found.sections] == ["Side by side", "a", "b"]
     figure, table = found.sections[0].blocks[:2]
     assert [one.name for one in figure.values["series"]] == ["a training", "a validation", "b training", "b validation"]
-    assert figure.command == "memlab compare a b"
+    assert figure.command == f"memlab compare {runs[0].word} {runs[1].word}"
     assert next(row for row in table.rows if row["name"] == "gap") == {"name": "gap", "0": "3.30", "1": "3.30"}
     assert [one.heading for one in found.sections[1].parts][:2] == ["What came of it", "Curves"]
 
@@ -185,7 +187,7 @@ def test_a_hostile_name_is_quoted_in_commands_and_harmless_on_the_way(tmp_path):
     run, told = fabricate(tmp_path / "runs" / "a'; touch owned \x1b]0;x\x07", ROWS), []
     found = report([run], tmp_path, is_quick=True, progress=lambda doing, *_: told.append(doing))
     figure = section(found, "Curves").blocks[0]
-    assert shlex.split(figure.command) == ["memlab", "watch", run.name, "--once"]
+    assert shlex.split(figure.command) == ["memlab", "watch", str(run.path), "--once"]
     assert told
     assert not re.search("[\x00-\x1f]", "".join(told))
 
@@ -214,7 +216,7 @@ def test_long_curves_are_thinned_and_keep_their_extremes():
 def test_sections_that_need_a_model_name_their_command(home):
     subject = Subject(open_view(RunDir(home / "runs" / "tiny")), home, 0, "auto", quiet)
     assert {part.heading for part in lab._PARTS if part.command} == TORCH
-    assert subject.command("tokens", "--train", 3) == "memlab tokens tiny --train 3 --checkpoint 4"
+    assert subject.command("tokens", "--train", 3) == f"memlab tokens {RunDir(home / 'runs' / 'tiny').word} --train 3 --checkpoint 4"
 
 
 # --- of a sweep
@@ -279,7 +281,7 @@ def test_the_name_decides_what_kind_of_file_it_is_and_pictures_lie_beside_markdo
     assert call("drawn", "--quick", "-o", "r.md")[0] == 0
     text = (tmp_path / "r.md").read_text()
     assert text.startswith("<!-- memlab report -->\n\n# drawn\n")
-    named = re.findall(r"\]\(<(.*?)>\)", text)
+    named = re.findall(r"\]\((r-pictures/.*?)\)", text)
     assert named == sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "r-pictures").iterdir())
     assert len(named) == 3
     assert call("tiny", "--quick", "-o", "r.txt", "--format", "markdown")[0] == 0
