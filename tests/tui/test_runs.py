@@ -174,7 +174,8 @@ async def test_what_others_write_make_and_remove_appears_by_itself(home):
 
 
 @played
-async def test_what_cannot_be_used_says_why(tmp_path):
+async def test_what_cannot_be_used_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEMLAB_HOME", str(tmp_path))
     corrupt = make(tmp_path, "corrupt", age=1)
     corrupt.provenance_path.write_text("{")
     copied = make(tmp_path, "copied", age=2, status="running", host="elsewhere")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from memlab.lab.controls import AT, controls
 from memlab.lab.remembering import memory_bytes, open_memory, open_model, store_patterns
 from memlab.measures.patterns import collect_states
 from memlab.measures.queries import draw_queries
+from memlab.rundir import RunDir
 from memlab.training import checkpoints
 
 pytestmark = pytest.mark.slow
@@ -93,7 +95,8 @@ def test_a_pattern_in_words_is_the_text_that_it_came_from(documents, home):
 
 
 def test_a_run_without_its_corpus_says_so(home, tmp_path):
-    run = make_run(tmp_path, "moved", learn=1)
+    made = make_run(tmp_path / "there", "moved", learn=1)
+    run = RunDir(Path(shutil.copytree(made.path, tmp_path / "moved")))
     with pytest.raises(DataError, match="copy it from the machine"):
         open_model(run, tmp_path / "another")
 
