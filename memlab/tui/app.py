@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
@@ -98,6 +99,15 @@ class LabApp(App[Sequence[str]]):
         self.set_class(ascii, "-ascii")
         self.set_class(not color, "-plain")
 
+    async def on_key(self, event: events.Key) -> None:
+        """What a field types has not come up to here, unless it was pressed in one burst with the key that opened the field: it is the
+        field's all the same, and never the key of an action.
+        """
+        field = self.focused
+        if field is not None and field.check_consume_key(event.key, event.character):
+            event.prevent_default()
+            await field.on_event(events.Key(event.key, event.character))
+
     def get_default_screen(self) -> Screen:
         return RunsScreen()
 
@@ -143,8 +153,8 @@ class LabApp(App[Sequence[str]]):
 
     def remember(self, **changes: Any) -> None:
         """Keep how the user looks at things. Where that is not possible it lasts until the end."""
-        self.settings = replace(self.settings, **changes)
-        if self._keeping is None:
+        before, self.settings = self.settings, replace(self.settings, **changes)
+        if self.settings != before and self._keeping is None:
             self._keeping = self.set_timer(_KEEP_SECONDS, self._keep)
 
     def _keep(self) -> None:

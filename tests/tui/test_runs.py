@@ -8,6 +8,7 @@ import time
 import pytest
 from fabricated_run import FACTS, evaluated, fabricate, started, trained
 from playing import SIZES, lab, played
+from textual import events as keys
 
 from memlab.errors import UsageError
 from memlab.rundir import events, state
@@ -120,6 +121,21 @@ async def test_the_cursor_stays_on_its_run_when_the_order_changes(home):
         assert "oldest" in player.line("❯")
         await player.press("G")
         assert "middle" in player.line("❯")
+
+
+@played
+async def test_what_is_typed_in_one_burst_with_the_key_that_opens_the_filter_is_no_action(home, monkeypatch):
+    done = []
+    monkeypatch.setattr(launch, "stop", done.append)
+    async with lab(home, (120, 34)) as player:
+        await player.until("middle")
+        await player.press("j")
+        for character in "/state:stop":
+            player.app.post_message(keys.Key({"/": "slash", ":": "colon"}.get(character, character), character))
+        await player.until("state:stop", without=("oldest", "middle"))
+        assert not done
+        assert player.app.screen.NAME == "runs"
+        assert names(player) == ["newest"]
 
 
 @played

@@ -128,7 +128,7 @@ class AskingScreen(RequestScreen):
     def action_ask(self) -> None:
         """Type another text in the place of this one, or go on with it."""
         line = self.query_one("#asked", Line)
-        line.focus()
+        self.set_focus(line)  # at once: the next key is the line's
         line.action_select_all()
 
     def action_close(self) -> None:

@@ -125,7 +125,7 @@ class ClaimsScreen(RequestScreen):
         return {
             "next-view": self._is_single,
             "show-claim": self._is_single and not self.has_class("-reading") and bool(self._claims),
-            "take-measures": self._is_measuring or (self._request is None and any(map(_is_unmeasured, self._claims.values()))),
+            "take-measures": self._request is not None or any(map(_is_unmeasured, self._claims.values())),
         }.get(id, True)
 
     def label(self, action: Action) -> str:

@@ -206,17 +206,17 @@ class RunsScreen(LabScreen):
     def action_filter(self) -> None:
         field = self.query_one(Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: the next key is the field's
 
     @on(Input.Changed)
     def _filter_changed(self) -> None:
+        self.lab.remember(filter=self.query_one(Input).value)
         self.update()
 
     @on(Input.Submitted)
     def _filter_done(self) -> None:
         self.query_one(Input).display = False
         self.query_one(Listing).focus()
-        self.lab.remember(filter=self.query_one(Input).value)
 
     def action_clear(self) -> None:
         self.query_one(Input).value = ""
