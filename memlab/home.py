@@ -92,9 +92,9 @@ def new_run_path(home: Path, base: str, name: str | None, taken: Collection[Path
     folder = home / "runs"
     if name is not None:
         if not is_plain_name(name) or name == "last":
-            raise UsageError(f"--name is '{name}'; use letters, digits, '.', '_' and '-', beginning with a letter or digit, and not 'last'")
+            raise UsageError(f"the name is '{name}'; use letters, digits, '.', '_' and '-', a letter or digit first, and not 'last'")
         if (folder / name).exists():
-            raise UsageError(f"there is already a run '{name}'; choose another --name, or `memlab remove {name}` first")
+            raise UsageError(f"there is already a run '{name}'; choose another name, or `memlab remove {name}` first")
         return folder / name
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", base)[:90].strip("._-") or "run"
     number = 1

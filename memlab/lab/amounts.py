@@ -31,6 +31,25 @@ def stepped(amount: str, up: bool) -> str:
     return (others[-1] if up else others[0]) if others else amount
 
 
+def doubled(amount: str, up: bool, whole: bool) -> str:
+    """Twice a budget, or half of it; `whole`: at least 1, without a fraction. What is no number stays as it is."""
+    try:
+        value = parse_amount("", amount, "", whole)
+    except ConfigError:
+        return amount
+    value = 2 * value if up else value / 2
+    return plain_number(max(1, int(value)) if whole else value)
+
+
+def next_seed(seed: str, up: bool) -> str:
+    """The seed after this one, or before it. What is no number stays as it is."""
+    try:
+        value = parse_amount("", seed, "", whole=True)
+    except ConfigError:
+        return seed
+    return plain_number(max(0, value + 1 if up else value - 1))
+
+
 def converted(amount: str, budget: str, other: str, rates: Mapping[str, float]) -> str:
     """As much training in another kind of budget; where that cannot be said, as much as one may begin with.
 

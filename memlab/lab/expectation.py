@@ -255,7 +255,7 @@ def _pace(known: Mapping[str, Any]) -> str:
     if not {"costs", "load", "compute"} <= known.keys():
         return ""
     costs, load = known["costs"], known["load"]
-    pace = f"{duration(costs['step_seconds'])} a step, {duration(costs['evaluation_seconds'])} an evaluation (just measured)"
+    pace = f"{duration(costs['step_seconds'])} a step, {duration(costs['evaluation_seconds'])} an evaluation, as measured here"
     if load <= _BUSY * known["compute"]["threads"]:
         return pace
     return f"{pace}; other programs were running (load {load:.1f}), so it may be less"

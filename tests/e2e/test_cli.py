@@ -58,7 +58,7 @@ def call(lab, monkeypatch, capsys):
         ("train TINY --fraction 0", "fraction is '0'; it must lie in (0, 1]"),
         ("train TINY --fraction 2", "fraction is '2'; it must lie in (0, 1]"),
         ("train TINY --fraction abc", "fraction is 'abc'; write a percentage such as 0.1%"),
-        ("train TINY --name ../x", "--name is '../x'; use letters"),
+        ("train TINY --name ../x", "the name is '../x'; use letters"),
         ("watch memorised --x time", "--x is 'time'; it must be one of steps, tokens, seconds"),
         ("sample memorised --checkpoint 7", "run 'memorised' has no checkpoint '7'; there are: best, last, 0, 1, 2, 4"),
         ("sample memorised --temperature nan", "--temperature is nan; it must be at least 0"),

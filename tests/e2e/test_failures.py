@@ -110,7 +110,7 @@ def test_a_name_that_is_taken_is_refused(lab):
     create_only(lab, "taken")
     done = lab.memlab("train", *lab.toml("taken"))
     assert done.returncode == 2
-    assert done.stderr == "memlab: there is already a run 'taken'; choose another --name, or `memlab remove taken` first\n"
+    assert done.stderr == "memlab: there is already a run 'taken'; choose another name, or `memlab remove taken` first\n"
 
 
 @SLOW

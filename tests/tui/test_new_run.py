@@ -306,12 +306,22 @@ async def test_what_the_trainer_would_refuse_is_said_at_its_field(tmp_path):
         await player.when(lambda: player.child.experiment.train.device == "cuda")
         player.child.tell(error="train.device is 'cuda', but torch sees no CUDA device", status=2)
         await player.until("✕ train.device is 'cuda', but torch")
+        await player.press("f5")
+        await player.when(lambda: player.app.screen.focused is field(player, "device"), "nothing is started for that")
+        assert not (tmp_path / "runs").exists()
         await type_into(player, "device", "auto")
         await player.when(lambda: player.child.experiment.train.device == "auto")
         player.child.tell(error="the disk is full", status=1)
         await player.until("what to expect  the disk is full", without=("✕",))
+        await type_into(player, "amount", "0.001 %")
+        await player.when(lambda: player.child.experiment.data.fraction == 0.00001)
+        player.child.tell(
+            error="5 tokens are fewer than one window of 65 (model.context 64 and one more); take a larger fraction", status=2
+        )
+        await player.until("✕ 5 tokens are fewer than one")
         await player.press("f6")
         await player.when(lambda: player.child.asked[-1][1]["again"])
+        await player.until(without=("✕",))
 
 
 @played

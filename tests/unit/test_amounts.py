@@ -22,6 +22,25 @@ def test_fractions_step_through_those_of_the_paper_and_tokens_double(amount, dow
     assert (amounts.stepped(amount, up=False), amounts.stepped(amount, up=True)) == (down, up)
 
 
+@pytest.mark.parametrize(
+    ("amount", "whole", "down", "up"),
+    [
+        ("700", True, "350", "1400"),
+        ("1", True, "1", "2"),
+        ("10k", True, "5000", "20000"),
+        ("2.5", False, "1.25", "5"),
+        ("x", True, "x", "x"),
+    ],
+)
+def test_budgets_double_and_halve(amount, whole, down, up):
+    assert (amounts.doubled(amount, up=False, whole=whole), amounts.doubled(amount, up=True, whole=whole)) == (down, up)
+
+
+def test_seeds_go_one_by_one_and_stay_at_0():
+    assert (amounts.next_seed("7", up=True), amounts.next_seed("7", up=False), amounts.next_seed("0", up=False)) == ("8", "6", "0")
+    assert amounts.next_seed("seven", up=True) == "seven"
+
+
 RATES = {"steps": 1.0, "n_tokens": 1024.0, "epochs": 0.126, "minutes": 0.001}
 
 

@@ -116,7 +116,7 @@ def test_a_plain_name_is_taken_as_it_is(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["", "last", ".hidden", "-x", "../x", "a/b", "a b", "é", "a\n", "9" * 101, "a\x1b[31m", ".."])
 def test_a_name_that_could_be_anything_else_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match=r"^--name is '"):
+    with pytest.raises(UsageError, match=r"^the name is '"):
         home.new_run_path(tmp_path, "demo", name)
 
 

@@ -192,6 +192,7 @@ class NewRunScreen(LabScreen):
     def _ask(self, again: bool = False) -> None:
         """Everything, or what can be counted without the text."""
         self._drop_request()
+        self.query_one(RunForm).complain(self._thought.found.problems)
         arguments: dict[str, Any] = {"experiment": config.to_dict(self._thought.found.experiment)}
         if self._thought.may_measure:
             self._request = self.lab.child.ask("plan", {**arguments, "again": again}, self._receive)
@@ -273,9 +274,13 @@ class NewRunScreen(LabScreen):
     def action_start(self) -> None:
         if self._preset is None or self._is_starting:
             return
+        fields = self.query_one(RunForm)
+        form, preset = fields.read(), self._preset
+        if fields.is_wrong and self._thought and self._thought.form == form:
+            self._go_to_wrong()
+            return
         self._is_starting = True
         self._drop_request()
-        form, preset = self.query_one(RunForm).read(), self._preset
         self.work(lambda: self._start(form, preset), self._started, self._not_started)
 
     def _start(self, form: Form, preset: config.Experiment) -> Path | _Thought:
@@ -292,12 +297,15 @@ class NewRunScreen(LabScreen):
         self._is_starting = False
         if isinstance(result, _Thought):
             self._take_thought(result)
-            self._show_figures(False)
-            self.call_after_refresh(self.query_one(RunForm).focus_wrong)
+            self._go_to_wrong()
             return
         lab = self.lab
         self.dismiss()
         lab.open("live", result)
+
+    def _go_to_wrong(self) -> None:
+        self._show_figures(False)
+        self.call_after_refresh(self.query_one(RunForm).focus_wrong)
 
     def _not_started(self, error: MemlabError) -> None:
         self._is_starting = False

@@ -19,6 +19,7 @@ class PathScreen(ModalScreen[None]):
         with Vertical(id="path-box"):
             yield Static(self.app.text(said, "quiet"))
             yield Static(self.app.text(self.path), id="path")
+            yield Static(self.app.text("any key goes back", "quiet"))
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

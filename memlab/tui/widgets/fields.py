@@ -1,6 +1,6 @@
 """Fields of a form, one line each: a choice among names, a line to type, and what is wrong with it below."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -90,28 +90,22 @@ class Choice(Widget, can_focus=True):
 
 
 class Line(Input):
-    """A line to type. What could steer a terminal does not get into it. `steps`: + and - are keys of the form, not letters."""
+    """A line to type. What could steer a terminal does not get into it. `step`: what + and - make of it, (value, up)."""
 
-    class Stepped(Message):
-        """+ or - was pressed in a line that has steps."""
-
-        def __init__(self, line: "Line", up: bool) -> None:
-            super().__init__()
-            self.line, self.up = line, up
-
-    def __init__(self, placeholder: str = "", steps: bool = False, **options: str) -> None:
+    def __init__(self, placeholder: str = "", step: Callable[[str, bool], str] | None = None, **options: str) -> None:
         super().__init__(placeholder=placeholder, compact=True, select_on_focus=False, **options)
-        self._steps = steps
+        self._step = step
         self.cursor_blink = False
 
     def validate_value(self, value: str) -> str:
         return "".join(character for character in value if not is_harmful(character))
 
     async def _on_key(self, event: events.Key) -> None:
-        if self._steps and event.character in ("+", "-"):
+        if self._step and event.character in ("+", "-"):
             event.stop()
             event.prevent_default()
-            self.post_message(self.Stepped(self, event.character == "+"))
+            self.value = self._step(self.value, event.character == "+")
+            self.cursor_position = len(self.value)
             return
         await super()._on_key(event)
 

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from memlab.lab.amounts import BUDGETS, converted, stepped
+from memlab.lab.amounts import BUDGETS, converted, doubled, next_seed, stepped
 from memlab.lab.choices import size_choices
 from memlab.lab.form import Form, with_family
 from memlab.tui.widgets.fields import Choice, Fields, Line, Row
@@ -37,11 +37,11 @@ class RunForm(Fields):
         self._choices = {name: Choice(name, id=name) for name in ("preset", "source", "family", "size")}
         self._choices["budget"] = Choice("budget", BUDGETS, id="budget")
         self._texts = {
-            "amount": Line(steps=True),
+            "amount": Line(step=stepped),
             "size": Line(),
-            "budget": Line(),
+            "budget": Line(step=lambda amount, up: doubled(amount, up, whole=self._choices["budget"].value == "steps")),
             "name": Line("by itself"),
-            "seed": Line(),
+            "seed": Line(step=next_seed),
             "device": Line(),
         }
         controls = {
@@ -118,6 +118,10 @@ class RunForm(Fields):
             row.complain(problems.get(f"settings.{number}", ""))
         self._rows["preset"].complain(problems.get("", ""))
 
+    @property
+    def is_wrong(self) -> bool:
+        return any(row.is_wrong for row in (*self._rows.values(), *self._free))
+
     def focus_wrong(self) -> None:
         """Go to the first field that is wrong."""
         for row in (*self._rows.values(), *self._free):
@@ -173,9 +177,3 @@ class RunForm(Fields):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.focus_next()
-
-    @on(Line.Stepped)
-    def _stepped(self, event: Line.Stepped) -> None:
-        event.stop()
-        event.line.value = stepped(event.line.value, event.up)
-        event.line.cursor_position = len(event.line.value)
