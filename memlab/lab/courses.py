@@ -56,6 +56,7 @@ class Parts:
     floors: list[Floor]
     y_label: str = LOSS
     y_range: Range | None = None
+    nothing: str = curves.WAITING  # said where there is no series
 
 
 def draw(view: RunView, over: Sequence[Over], wish: Wish, width: int, height: int, title: str = "") -> curves.Plot:
@@ -97,11 +98,14 @@ def floors_of(views: Sequence[RunView]) -> list[Floor]:
 
 def _parts(series: list[Series], floors: list[Floor], views: Sequence[RunView], wish: Wish) -> Parts:
     """Losses with their floors; or a figure, a share on the whole scale, an AUC beside the one that tells nothing."""
+    over = [view.status for view in views if not view.is_active]
+    nothing = f"{over[0]} before the first evaluation" if over and len(over) == len(views) else curves.WAITING
     if not wish.figure:
-        return Parts(series, floors)
+        return Parts(series, floors, nothing=nothing)
     unit = next((figure.unit for view in views if (figure := _figure(view, wish))), "")
     chance = [Floor("chance", 0.5)] if unit == "AUC" else []
-    return Parts(series, chance, f"{wish.figure} ({unit})" if unit else wish.figure, (0.0, 1.0) if unit == "share" else None)
+    label = f"{wish.figure} ({unit})" if unit else wish.figure
+    return Parts(series, chance, label, (0.0, 1.0) if unit == "share" else None, nothing)
 
 
 def _drawn(
@@ -123,6 +127,7 @@ def _drawn(
         ascii=wish.ascii,
         x_range=wish.x or everything,
         y_range=parts.y_range,
+        nothing=parts.nothing,
     )
 
 
@@ -155,18 +160,21 @@ def whole(view: RunView, over: Sequence[Over], axis: Axis) -> Range | None:
 
 def _foreseen(view: RunView, axis: Axis) -> float:
     """The next 1, 2 or 5 times a power of ten, at most the steps that the run shall take; 0 for one that is over."""
-    seen = [row[AXES[axis]] for row in (*view.training[-1:], *view.evaluations[-1:])]
-    if not view.is_active or not seen:
+    if not view.is_active or not (view.training or view.evaluations):
         return 0.0
-    end = tick_step(max(*seen, 1), 2)
+    end = tick_step(max(_end(view, axis), 1), 2)
     return min(end, view.steps) if axis == "steps" and view.steps else end
 
 
 def whole_of(views: Sequence[RunView], axis: Axis, at_least: float = 0.0) -> Range | None:
     """From 0 to the end of the longest course; None where there is none yet."""
-    ends = [row[AXES[axis]] for one in views for row in (*one.training[-1:], *one.evaluations[-1:])]
-    end = max([*ends, at_least])
+    end = max([*(_end(view, axis) for view in views), at_least])
     return (0.0, float(end)) if end > 0 else None
+
+
+def _end(view: RunView, axis: Axis) -> float:
+    """How far the course of a run goes; 0 for one that has none."""
+    return max((row[AXES[axis]] for row in (*view.training[-1:], *view.evaluations[-1:])), default=0.0)
 
 
 def zoomed(inside: Range, everything: Range, around: float, factor: float) -> Range | None:
@@ -200,7 +208,7 @@ def at(view: RunView, over: Sequence[Over], axis: Axis, x: float) -> list[tuple[
         return []
     rows = [("step", count(found["step"])), ("tokens", short(found["tokens"])), ("time", duration(found["seconds"]))]
     if training:
-        rows.append(("training", loss_words(training["loss"])))
+        rows.append(("train batches", loss_words(training["loss"])))
     if evaluation:
         away = "" if evaluation["step"] == found["step"] else f"  at {count(evaluation['step'])}"
         rows.append(("validation", loss_words(evaluation["validation_loss"]) + away))
@@ -209,9 +217,14 @@ def at(view: RunView, over: Sequence[Over], axis: Axis, x: float) -> list[tuple[
     return rows + [(one.name, words) for one, words in zip(over, validation_at(over, axis, x), strict=True) if words]
 
 
+def place(axis: Axis, x: float) -> str:
+    """A point of the axis in words: `step 1,200`, `1.2M tokens`, `3 m 20 s`."""
+    return {"steps": f"step {count(round(x))}", "tokens": f"{short(x)} tokens", "seconds": duration(x)}[axis]
+
+
 def validation_at(runs: Sequence[Over], axis: Axis, x: float) -> list[str]:
-    """The validation loss of each run nearest to a point of the axis; nothing for one that was not evaluated yet."""
-    found = [_nearest(one.view.evaluations, AXES[axis], x) for one in runs]
+    """The validation loss of each run nearest to a point of the axis; nothing for one that was not evaluated yet, or not so far."""
+    found = [_nearest(one.view.evaluations, AXES[axis], x) if x <= _end(one.view, axis) else None for one in runs]
     return [loss_words(row["validation_loss"]) if row else "" for row in found]
 
 

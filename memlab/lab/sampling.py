@@ -76,7 +76,7 @@ def choose_checkpoint(run: RunDir, word: str) -> int:
 
     there = checkpoints.steps(run.checkpoints)
     if not there:
-        raise RunError(f"run '{run.name}' has no checkpoint yet; `memlab watch {run.word}` shows how far it is")
+        raise run.lack("no checkpoint")
     if word == "last":
         return there[-1]
     if word == "best" and (best := RunView(run).best()):

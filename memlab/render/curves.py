@@ -94,6 +94,7 @@ def draw(
     ascii: bool = False,  # noqa: A002
     x_range: Range | None = None,
     y_range: Range | None = None,
+    nothing: str = WAITING,
 ) -> Plot:
     """A plot of exactly `height` lines, none wider than `width` cells, with 256-colour SGR sequences only if color, 7-bit only if ascii.
 
@@ -101,7 +102,8 @@ def draw(
     of training; the raw values stay behind it, faintly, where there is colour. With log_x what is positive in x is shown, and x_range and
     what `Plot` says of x are logarithms to base 10. Floors are always in view unless y_range is given.
     Points outside the view are marked by arrows at the edge, values that are not finite by signs on the axis, and the legend says both.
-    From 40 × 12 cells everything fits; in a smaller space labels go first, and in the smallest the curves become one-line sparklines.
+    Where there is no point, `nothing` is said in the middle. From 40 × 12 cells everything fits; in a smaller space labels go first, and in
+    the smallest the curves become one-line sparklines.
     """
     if width < 1 or height < 1:
         return Plot("")
@@ -116,12 +118,14 @@ def draw(
     has_y = y_range is not None or bool(floors) or any(np.isfinite(y).any() for _, y in drawn)
     layout = lay_out(width, height, view, len(rows), bool(title), has_y, fine=not ascii)
     if layout is None:
-        return Plot(_sparklines(curves, floors, width, height, ascii))
+        return Plot(_sparklines(curves, floors, nothing, width, height, ascii))
     canvas = Canvas(width, height)
     has_x = x_range is not None or any(x.size for x, _ in drawn)
     draw_axes(canvas, layout, view, signs, safe(x_label, width // 2, ascii=ascii), has_x, log_x)
     draw_legend(canvas, layout.legend, rows)
-    _draw_texts(canvas, layout, curves, safe(title, width, ascii=ascii), safe(y_label, width, ascii=ascii))
+    _draw_texts(canvas, layout, safe(title, width, ascii=ascii), safe(y_label, width, ascii=ascii))
+    if not any(np.isfinite(one.y).any() for one in curves):
+        _draw_nothing(canvas, layout.area, safe(NOTHING_FINITE if any(one.y.size for one in curves) else nothing, ascii=ascii))
     _draw_guides(canvas, layout.area, view, events, signs)
     _draw_floors(canvas, layout.area, view, floors, signs)
     _draw_curves(canvas, layout.area, view, sorted(curves, key=lambda one: not one.behind), faint=color)
@@ -158,16 +162,16 @@ def _event_entry(events: Events) -> Entry:
     return Entry(events.sign, events.style, events.name, events.tail)
 
 
-def _draw_texts(canvas: Canvas, layout: Layout, curves: Sequence[_Curve], title: str, y_label: str) -> None:
-    area = layout.area
+def _draw_texts(canvas: Canvas, layout: Layout, title: str, y_label: str) -> None:
     if layout.title is not None:
         canvas.write(0, layout.title, title, "1")
     if layout.y_label is not None:
         canvas.write(0, layout.y_label, y_label, QUIET)
-    if not any(np.isfinite(one.y).any() for one in curves):
-        text = NOTHING_FINITE if any(one.y.size for one in curves) else WAITING
-        text = text[: area.width]
-        canvas.write(area.left + (area.width - len(text)) // 2, area.top + area.height // 2, text, QUIET)
+
+
+def _draw_nothing(canvas: Canvas, area: Area, words: str) -> None:
+    text = words[: area.width]
+    canvas.write(area.left + (area.width - len(text)) // 2, area.top + area.height // 2, text, QUIET)
 
 
 def _draw_guides(canvas: Canvas, area: Area, view: View, events: Sequence[Events], signs: Signs) -> None:
@@ -283,7 +287,7 @@ def _columns(event: Events, area: Area, view: View) -> set[int]:
     return {area.column(across) for across in view.across(np.array(event.x)).tolist()}
 
 
-def _sparklines(curves: Sequence[_Curve], floors: Sequence[Floor], width: int, height: int, ascii: bool) -> str:  # noqa: A002
+def _sparklines(curves: Sequence[_Curve], floors: Sequence[Floor], nothing: str, width: int, height: int, ascii: bool) -> str:  # noqa: A002
     """The last value and the course of each series in a line, then the floors: what is left of a plot in very little space."""
     lines = []
     for one in curves:
@@ -292,5 +296,5 @@ def _sparklines(curves: Sequence[_Curve], floors: Sequence[Floor], width: int, h
         room = width - cells(text) - 1
         lines.append(f"{text} {sparkline(one.line, min(room, 12), ascii)}" if room >= 3 and finite.size else text)
     lines += [safe(f"{decimal(floor.value)} {floor.name}", width, ascii=ascii) for floor in floors]
-    lines = lines or [safe(WAITING, width, ascii=ascii)]
+    lines = lines or [safe(nothing, width, ascii=ascii)]
     return "\n".join((lines + [""] * height)[:height])

@@ -72,13 +72,21 @@ def fit_view(curves: Sequence[Curve], floors: Sequence[float], x_range: Range | 
     x_low, x_high = x_range if _usable(x_range) else _x_range([x for x, _ in curves])
     if _usable(y_range) and (y_range[0] > 0 or not log_y):
         return View(x_low, x_high, *y_range, log_y)
-    seen = [y[(x >= x_low) & (x <= x_high) & np.isfinite(y)] for x, y in curves]
+    seen = [_seen(x, y, x_low, x_high) for x, y in curves]
     levels = [np.array([floor]) for floor in floors if math.isfinite(floor)]
     columns = [np.clip(column, -HUGE, HUGE) for column in (*seen, *levels)]
     if not log_y:
         return View(x_low, x_high, *_rounded_out(*_robust_range(columns)))
     low, high = _robust_range([_logarithm(column[column > 0]) for column in columns], pad=0.15)
     return View(x_low, x_high, *_rounded_out_log(low, high), log_y)
+
+
+def _seen(x: NDArray, y: NDArray, low: float, high: float) -> NDArray:
+    """The finite heights of a curve in [low, high], and where its line passes the edges on the way to points beyond."""
+    finite = np.isfinite(y)
+    x, y = x[finite], y[finite]
+    edges = [edge for edge in (low, high) if x.size and x[0] < edge < x[-1]]
+    return np.concatenate([y[(x >= low) & (x <= high)], np.interp(edges, x, y) if edges else np.empty(0)])
 
 
 def _usable(given: Range | None) -> bool:

@@ -106,7 +106,7 @@ class RunDir:
         """What the trainer has recorded of the run's data. Raises RunError where it has not come so far."""
         data = self.provenance().get("data")
         if not data:
-            raise RunError(f"run '{self.name}' has not recorded its data yet; `memlab watch {self.word}` shows how far it is")
+            raise self.lack("not recorded its data")
         return data
 
     def state(self) -> State | None:
@@ -127,6 +127,19 @@ class RunDir:
 
     def is_active(self) -> bool:
         return self.status() in ACTIVE
+
+    def lack(self, what: str) -> RunError:
+        """The error for something that the run does not have, `no checkpoint`: how far it is, or why that never came."""
+        if not self.config_path.exists():
+            return RunError(f"run '{self.name}' is not there any more: {self.path} was removed or moved")
+        now, status = self.standing()
+        if status in ACTIVE:
+            return RunError(f"run '{self.name}' has {what} yet; `memlab watch {self.word}` shows how far it is")
+        if status == "failed" and now.error:
+            return RunError(f"run '{self.name}' has {what}: it failed: {now.error}")
+        if status == "finished":
+            return RunError(f"run '{self.name}' has {what} although it is finished; copy its directory whole from where it was trained")
+        return RunError(f"run '{self.name}' has {what}: it is {status}; `memlab resume {self.word}` goes on with it")
 
     def events(self) -> list[events.Row]:
         """The settled rows of the event log."""

@@ -241,5 +241,5 @@ def test_predictions_need_a_checkpoint_and_the_corpus(child, lab, memorised, tmp
     with pytest.raises(MemlabError, match="copy it from the machine that the run was trained on"):
         child.call("predict", {"run": str(copy), "known_step": None})
     shutil.rmtree(copy / "checkpoints")
-    with pytest.raises(MemlabError, match="has no checkpoint yet"):
+    with pytest.raises(MemlabError, match="has no checkpoint although it is finished"):
         child.call("predict", {"run": str(copy), "known_step": None})

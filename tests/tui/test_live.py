@@ -120,13 +120,13 @@ async def test_the_cursor_shows_the_values_under_it(home):
         numbers = [line[85:].strip() for line in player.lines]
         here = numbers.index(next(line for line in numbers if "at the cursor" in line))
         assert numbers[here + 1].split()[:2] == ["step", "600"]
-        assert numbers[here + 4].split()[:2] == ["training", "0.0100"]
+        assert numbers[here + 4].split()[:3] == ["train", "batches", "0.0100"]
         for _ in range(15):
             await player.press("left")
         await player.when(lambda: "600" not in player.lines[here + 1][85:], "it has moved")
         step = int(player.lines[here + 1][85:].split()[1])
         assert 400 < step < 600
-        assert abs(float(player.lines[here + 4][85:].split()[1]) - (8 * (1 - step / 600) + 0.01)) < 1e-2
+        assert abs(float(player.lines[here + 4][85:].split()[2]) - (8 * (1 - step / 600) + 0.01)) < 1e-2
         await player.pilot.click("#curves", offset=(20, 10))
         await player.when(lambda: int(player.lines[here + 1][85:].split()[1]) < 150, "a click puts it there")
         await player.press("Z")

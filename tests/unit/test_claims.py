@@ -168,7 +168,7 @@ def test_assumption_1_is_refuted_by_tokens_that_are_not_memorised(tmp_path):
     assert one("assumption-1", poor, tmp_path).verdict == FAILS
     found = one("assumption-1", good, tmp_path)
     assert (found.verdict, found.needs) == (OPEN, f"memlab claims {good.word} --measure")
-    assert "has no checkpoint yet" in found.why
+    assert "has no checkpoint although it is finished" in found.why
 
 
 def test_a_run_without_anything_is_no_error(tmp_path, without_run):

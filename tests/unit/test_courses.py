@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from memlab.lab import courses
 from memlab.lab.courses import Over, Wish
 from memlab.lab.figures import figures
-from memlab.lab.view import RunView
+from memlab.lab.view import RunView, open_view
 from memlab.render import look
 from memlab.render.curves import Plot, Series, draw
 
@@ -36,10 +36,10 @@ def test_the_figures_at_a_point_are_the_nearest_measured_ones(view):
         ("step", "10"),
         ("tokens", "100"),
         ("time", "1.0 s"),
-        ("training", "6.00"),
+        ("train batches", "6.00"),
         ("validation", "8.10  at 0"),
     ]
-    assert dict(courses.at(view, (), "steps", 19))["training"] == "not finite"
+    assert dict(courses.at(view, (), "steps", 19))["train batches"] == "not finite"
     assert dict(courses.at(view, (), "seconds", 9.9))["validation"] == "6.25"
     assert dict(courses.at(view, [Over("other", view, 0)], "tokens", 490))["other"] == "5.50"
 
@@ -175,9 +175,22 @@ def test_runs_side_by_side_have_each_a_colour_a_glyph_and_a_name(tmp_path, view,
     ):
         assert words in text
     assert courses.validation_at(runs, "steps", 90) == ["6.25", "6.25"]
+    assert courses.validation_at(runs, "steps", 101) == ["", ""], "neither went so far"
     assert courses.whole_of([view, measuring], "steps") == (0, 100)
     only = courses.draw_together(runs, Wish(color=False, figure="passages extracted"), 120, 30).text
     assert "⠒■⠒ first" not in only, "it measured nothing"
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped"])
+def test_a_run_that_ended_before_its_first_evaluation_is_not_waited_for(tmp_path, status):
+    run = fabricate(tmp_path / status, [started()], status=status)
+    assert f"{status} before the first evaluation" in courses.draw(open_view(run), (), Wish(color=False), 80, 20).text
+    again = fabricate(tmp_path / "again", [started()], status="running")
+    assert "waiting for the first evaluation" in courses.draw(open_view(again), (), Wish(color=False), 80, 20).text
+
+
+def test_a_point_of_the_axis_is_said_in_whole_steps():
+    assert [courses.place(axis, 696.9) for axis in ("steps", "tokens", "seconds")] == ["step 697", "697 tokens", "11 m 37 s"]
 
 
 @given(st.integers(20, 200), st.floats(0, 1))

@@ -143,6 +143,13 @@ def test_a_late_rise_of_validation_is_no_spike():
     assert not find(lines, "↑")
 
 
+def test_a_line_between_two_points_far_outside_is_still_seen():
+    sparse = Series("validation", [0.0, 100.0], [0.0, 10.0], role="validation")
+    dense = Series("training", [float(x) for x in range(101)], [1.0] * 101)
+    rows = plot([sparse, dense], width=60, height=20, x_range=(50.0, 51.0), color=False).splitlines()
+    assert next(row for row in rows if row.startswith("5┤")).count("⠤") > 50, "it passes there at 5"
+
+
 def test_a_chosen_range_hides_nothing_silently():
     lines = plain([TRAIN], y_range=(1, 3))
     assert find(lines, "↑")

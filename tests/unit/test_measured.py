@@ -83,6 +83,6 @@ def test_weights_and_text_differ_where_one_of_them_does(tmp_path):
 
 
 def test_a_run_without_text_says_what_to_do(tmp_path):
-    run = fabricate(tmp_path / "runs" / "new", facts=None)
+    run = fabricate(tmp_path / "runs" / "new", facts=None, status="running")
     with pytest.raises(RunError, match=f"has not recorded its data yet; `memlab watch {run.word}`"):
         weights_and_text(run, 0)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,6 +49,28 @@ def write_state(run, **fields):
     me = psutil.Process()
     plain = {"status": "running", "owner": "a", "pid": me.pid, "started": me.create_time(), "host": HERE}
     state.write(run.state_path, state.State(**{**plain, **fields}))
+
+
+# --- what a run does not have
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "has no checkpoint yet; `memlab watch"),
+        ({"status": "failed", "error": "the disk is full"}, "has no checkpoint: it failed: the disk is full"),
+        ({"status": "stopped"}, "has no checkpoint: it is stopped; `memlab resume"),
+        ({"status": "finished"}, "has no checkpoint although it is finished; copy"),
+    ],
+)
+def test_what_a_run_lacks_is_said_with_how_it_stands(run, fields, words):
+    write_state(run, **fields)
+    assert words in str(run.lack("no checkpoint"))
+
+
+def test_a_run_that_was_removed_is_not_waited_for(run):
+    shutil.rmtree(run.path)
+    assert "is not there any more" in str(run.lack("no checkpoint"))
 
 
 # --- making a run

@@ -23,7 +23,7 @@ def lines(lab: "LabApp", runs: Sequence[Over], wish: Wish, width: int) -> list[T
     views = [one.view for one in runs]
     figures = {name: [compared_words(name, value) for value in values] for name, values in facts_of(views).items()}
     if wish.cursor is not None:
-        figures = {f"validation at {wish.cursor:,.4g} {wish.axis}": courses.validation_at(runs, wish.axis, wish.cursor), **figures}
+        figures = {f"validation at {courses.place(wish.axis, wish.cursor)}": courses.validation_at(runs, wish.axis, wish.cursor), **figures}
     differ = {name: ["" if value is None else str(value) for value in values] for name, values in differences(views).items()}
     found = _table(lab, names, figures, width)
     if differ:
