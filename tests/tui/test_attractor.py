@@ -183,6 +183,9 @@ async def test_beta_steps_and_quantity_have_keys(tmp_path, run):
         child.tell(answer=inspection(beta="auto"))
         await player.press("e")
         await player.until("energy / scale", "β = auto")
+        await player.press("L")
+        await player.when(lambda: child.asked[-1][0] == "landscape", "LANDSCAPE asks")
+        assert child.asked[-1][1]["wish"]["beta"] == "auto"
 
 
 @played

@@ -163,7 +163,7 @@ async def test_enter_asks_the_patterns_about_the_very_token(tmp_path, run):
         assert (wish["question"], wish["position"], wish["checkpoint"]) == (asdict(Question("training", number=3)), 2, "50")
         await player.press("escape", "left", "left", "left", "enter")
         await player.when(lambda: len([do for do, _ in child.asked if do == "attractor"]) == 2)
-        assert child.asked[-1][1]["wish"]["position"] == 0
+        assert child.asked[-1][1]["wish"]["position"] == -1
         await player.until("the first 2 tokens of a window are not asked about")
 
 

@@ -209,7 +209,7 @@ class AttractorScreen(AskingScreen):
 
     def action_landscape(self) -> None:
         wish = self._wish
-        self.lab.open("landscape", self.run.path, wish.question, wish.layer, wish.position, wish.checkpoint)
+        self.lab.open("landscape", self.run.path, wish.question, wish.layer, wish.position, wish.checkpoint, wish.beta)
 
     def action_next_view(self) -> None:
         self._show_view(self._next_view)

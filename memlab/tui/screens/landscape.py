@@ -37,12 +37,18 @@ class LandscapeScreen(AskingScreen):
     BINDINGS = actions.bindings(NAME)
 
     def __init__(
-        self, path: Path, question: Question | None = None, layer: str = LAST_BLOCK, position: int = -1, checkpoint: str = "last"
+        self,
+        path: Path,
+        question: Question | None = None,
+        layer: str = LAST_BLOCK,
+        position: int = -1,
+        checkpoint: str = "last",
+        beta: str = "1",
     ) -> None:
         """Without a question the run's first training passage is asked with."""
         super().__init__(path)
         self._question, self._checkpoint = question or Question("training"), checkpoint
-        self._wish = Wish(layer=layer, position=position)
+        self._wish = Wish(layer=layer, position=position, beta=beta)
         self._found: Landscape | None = None
         self._steps_there: list[int] = []
         self._step, self._selected = 0, 0

@@ -86,6 +86,7 @@ class LiveScreen(CurvesScreen):
         self.query_one(Curves).show_plot(Plot(""), [self.lab.text(line, "bad") for line in problem])
         self.query_one("#numbers", Lines).show([])
         self.query_one("#below-curves", Lines).show([])
+        self.refresh_bindings()
 
     def _title(self) -> None:
         words = [*courses.facts_of_wish(self._order.wish), *(["held still"] if self._held else [])] if self._order else []

@@ -230,9 +230,10 @@ class TokensScreen(AskingScreen):
 
     @on(Listing.Opened)
     def action_token_attractor(self) -> None:
-        """The state at this very token, where the passage that patterns are asked with has it."""
+        """The state at this very token; where the passage that patterns are asked with does not have it, the last one of that passage."""
         found = self._found
         position = found["first"] + self.query_one(TokenStrip).cursor
         if position < 0:
-            self.lab.say(f"the first {-found['first']} tokens of a window are not asked about, so that it does not find itself")
-        self.lab.open("attractor", self.run.path, self._question, LAST_BLOCK, max(position, 0), str(found["step"]))
+            why = f"the first {-found['first']} tokens of a window are not asked about, for it would find itself"
+            self.lab.say(f"{why}; this is its last token", "warning")
+        self.lab.open("attractor", self.run.path, self._question, LAST_BLOCK, max(position, -1), str(found["step"]))
