@@ -139,7 +139,7 @@ def _fit(tiles: Tiles, width: int, cell: int, ascii: bool) -> tuple[int, int]:  
     """Columns for the names of the rows, and how many columns of the table fit beside them; at least one does."""
     longest = max((cells(safe(name, ascii=ascii)) for name in tiles.rows), default=0)
     left = min(longest + 1, max((width - cell) // 2, 0))
-    left = left if left >= 3 else 0
+    left = left if left >= min(longest + 1, 3) else 0
     return left, max((width - left) // max(cell, 1), 1)
 
 

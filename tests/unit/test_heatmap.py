@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -519,6 +520,11 @@ def test_scrolling_changes_no_colour():
         return next(span.style.bgcolor for span in picture.texts[picture.top + row].spans if span.start <= at < span.end)
 
     assert color_of(0, 1, 4) == color_of(3, 1, 4)
+
+
+def test_names_of_one_character_are_there():
+    shown = tile_lines(replace(TABLE, rows=["0", "2", "4"]), 60)
+    assert [line.split()[0] for line in shown[2:5]] == ["0", "2", "4"]
 
 
 def test_names_that_do_not_fit_the_table_are_refused():
