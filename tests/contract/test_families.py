@@ -63,7 +63,7 @@ def test_sizes_are_literals_with_depth_and_width_or_words_for_any(family):
 
 def test_a_size_that_it_does_not_have_is_named(family, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises((UnknownName, ConfigError), match=r"^(family '\w+' has no size 'nothing'|model\.size is 'nothing')"):
+    with pytest.raises((UnknownName, ConfigError), match=r"^(family '\w+' has no size 'nothing'|model\.size 'nothing')"):
         models.configure(Model(family=family, size="nothing"), V)
 
 

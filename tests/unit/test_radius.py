@@ -132,7 +132,7 @@ def test_chunks_joined_are_the_text_with_a_separator_between_documents(models):
 
 def test_a_word_that_is_nothing_is_explained(run, home, monkeypatch):
     monkeypatch.setattr("memlab.online._answers", lambda endpoint: False)
-    with pytest.raises(ConfigError, match=r"'tinny' is no run or directory here .*; did you mean 'tiny'?"):
+    with pytest.raises(ConfigError, match=r"'tinny' is not here .*; did you mean 'tiny'?"):
         radius("tinny", home, Wishes())
     with pytest.raises(ConfigError, match="cannot be a name on the Hugging Face Hub"):
         radius("a/b/c", home, Wishes())
