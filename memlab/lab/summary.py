@@ -77,33 +77,21 @@ def _below_the_bound(view: RunView) -> str:
 
 def _of_both(view: RunView) -> str:
     """What training and validation loss say."""
-    measured = [row for row in view.evaluations if row["train_loss"] is not None and row["validation_loss"] is not None]
-    best = view.best()
     if view.status == "finished" and not view.steps:
         return "Nothing was trained: these are the losses of the model as it begins."
+    measured, best = [row for row in view.evaluations if None not in (row["train_loss"], row["validation_loss"])], view.best()
     if len(measured) < 2 or best is None:
         return "Too few evaluations to say anything yet."
-    last = measured[-1]
-    gap = last["validation_loss"] - last["train_loss"]
-    rise = last["validation_loss"] - best["validation_loss"]
-    known, unknown = last["train_confident"], last["validation_confident"]
+    first, last = measured[0], measured[-1]
     if has_memorised(last):
-        after = f"; since its best point the validation loss rose by {decimal(rise)}" if rise > 0 else ""
-        return (
-            f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, "
-            f"and only {percent(unknown)} of tokens it never saw{after}."
-        )
-    if last["train_loss"] > _LEARNED * measured[0]["train_loss"]:
-        fallen = f"from {decimal(measured[0]['train_loss'])} to {decimal(last['train_loss'])}"
-        warmup = view.run.experiment().train.warmup
-        slow = (
-            f" All of its steps belong to the warm-up of the learning rate, which takes {count(warmup)}." if last["step"] <= warmup else ""
-        )
-        return f"It has hardly begun to learn: its training loss has only come {fallen}.{slow}"
+        return _memorised(best, last)
+    if last["train_loss"] > _LEARNED * first["train_loss"]:
+        return _hardly_begun(view, first, last)
+    gap = last["validation_loss"] - last["train_loss"]
     if gap < _TOGETHER * last["train_loss"]:
-        return (
-            f"Training and validation loss stay together (gap {decimal(gap)}): what it knows, it knows of unseen text too{_shared(view)}."
-        )
+        stay = f"Training and validation loss stay together (gap {decimal(gap)})"
+        return f"{stay}: what it knows, it knows of unseen text too{_shared(view)}."
+    rise = last["validation_loss"] - best["validation_loss"]
     if has_turned(best, last):
         return (
             f"It overfits: the validation loss rose by {decimal(rise)} since its best point while the training loss fell on; "
@@ -111,6 +99,23 @@ def _of_both(view: RunView) -> str:
         )
     turn = f"has risen by no more than {decimal(rise)}" if rise > 0 else "is at its best"
     return f"The curves part: the gap is {decimal(gap)} nats per token, but the validation loss {turn}."
+
+
+def _memorised(best: Row, last: Row) -> str:
+    known, unknown = last["train_confident"], last["validation_confident"]
+    rise = last["validation_loss"] - best["validation_loss"]
+    after = f"; since its best point the validation loss rose by {decimal(rise)}" if rise > 0 else ""
+    return (
+        f"It has memorised: {percent(known)} of its training tokens come with p > 0.9, "
+        f"and only {percent(unknown)} of tokens it never saw{after}."
+    )
+
+
+def _hardly_begun(view: RunView, first: Row, last: Row) -> str:
+    warmup = view.run.experiment().train.warmup
+    slow = f" All of its steps belong to the warm-up of the learning rate, which takes {count(warmup)}." if last["step"] <= warmup else ""
+    fallen = f"from {decimal(first['train_loss'])} to {decimal(last['train_loss'])}"
+    return f"It has hardly begun to learn: its training loss has only come {fallen}.{slow}"
 
 
 def _shared(view: RunView) -> str:

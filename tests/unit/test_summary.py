@@ -33,6 +33,14 @@ def test_a_small_gap_is_together(tmp_path):
     assert said == "Training and validation loss stay together (gap 0.100): what it knows, it knows of unseen text too."
 
 
+@pytest.mark.parametrize(("span", "what"), [(50, "its spans of 50 tokens"), (0, "its documents")])
+def test_held_out_text_that_stands_in_the_training_text_is_no_unseen_text(tmp_path, span, what):
+    repeats = {"span": span, "repeated_in_training": 0.9, "validation_in_training": 0.75, "sampled": 1.0}
+    facts = {**FACTS, "data": {**FACTS["data"], "repeats": repeats}}
+    run = fabricate(tmp_path / "run", [evaluated(0, 4.0, 4.0), evaluated(100, 2.0, 2.1)], facts=facts)
+    assert verdict(RunView(run)).endswith(f"unseen text too, though 75 % of {what} stand in the training text as well.")
+
+
 def test_a_validation_loss_that_turned_is_overfitting(tmp_path):
     said = judged(tmp_path, evaluated(0, 4.0, 4.0), evaluated(50, 2.5, 3.0), evaluated(100, 1.5, 3.3))
     assert said == ("It overfits: the validation loss rose by 0.300 since its best point while the training loss fell on; the gap is 1.80.")
