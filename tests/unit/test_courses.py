@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from memlab.lab import courses
 from memlab.lab.courses import Over, Wish
 from memlab.lab.figures import figures
+from memlab.lab.numbers import groups
 from memlab.lab.view import RunView, open_view
 from memlab.render import look
 from memlab.render.curves import Plot, Series, draw
@@ -49,7 +50,7 @@ def test_nothing_is_under_a_cursor_where_nothing_was_measured(tmp_path):
 
 
 def test_the_numbers_say_how_far_how_well_how_sure_and_of_what(view):
-    progress, losses, confident, made_of = map(dict, courses.numbers(view))
+    progress, losses, confident, made_of = map(dict, groups(view))
     assert progress == {"step": "100 of 100", "tokens": "1k", "epochs": "2.22", "time": "10 s"}
     assert losses == {"training": "0.500", "validation": "6.25", "gap": "5.75", "best": "5.50 at 50"}
     assert confident == {"p > 0.9": "75 %", "control": "50 %"}
@@ -139,9 +140,9 @@ def test_what_a_run_measured_has_a_course_of_training_beside_held_out_text(measu
 
 
 def test_the_last_figures_measured_stand_among_the_numbers_and_those_near_the_cursor_beside_it(measuring, view):
-    groups = list(map(dict, courses.numbers(measuring)))
-    assert groups[3] == {"measured": "at step 100", "tokens right": "75 % | 10 %", "extracted": "50 % | 0 %", "AUC loss": "0.750"}
-    assert len(courses.numbers(view)) == 4, "nothing of it for a run that did not measure"
+    found = list(map(dict, groups(measuring)))
+    assert found[3] == {"measured": "at step 100", "tokens right": "75 % | 10 %", "extracted": "50 % | 0 %", "AUC loss": "0.750"}
+    assert len(groups(view)) == 4, "nothing of it for a run that did not measure"
     assert dict(courses.at(measuring, (), "steps", 40))["tokens right"] == "25 % | 12.5 %"
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from memlab.lab import courses, screen
+from memlab.lab import screen
+from memlab.lab.numbers import groups
 from memlab.lab.view import RunView
 from memlab.render.safe import width as cells
 from memlab.render.scale import percent
@@ -23,7 +24,7 @@ Group = list[tuple[str, str]]
 def beside(lab: "LabApp", view: RunView, cursor: Group, width: int, height: int) -> list[Text]:
     """State, progress, what is under the cursor, and the groups of figures, as many as there is height for."""
     lines = [*_standing(lab, view, width), *_bar(lab, view, width)]
-    for group in [*([cursor] if cursor else []), *courses.numbers(view)]:
+    for group in [*([cursor] if cursor else []), *groups(view)]:
         title = [Text(), lab.text("at the cursor", "accent")] if group is cursor else [Text()]
         if len(lines) + len(title) + len(group) > height and group is not cursor:
             title = [] if len(lines) + len(group) <= height else title
