@@ -1,6 +1,7 @@
 """plan: which size of model for which amount of data, by every rule there is."""
 
 import shlex
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,7 +89,7 @@ def _count(home: "Path", source: str, fraction: str, settings: list[str]) -> tup
     from memlab.lab.starting import settle
 
     changes = {"data.source": source, "data.fraction": config.parse_fraction(fraction), **config.parse_assignments(settings)}
-    experiment = settle(home, config.changed(config.Experiment(), changes))
+    experiment = settle(home, config.changed(config.Experiment(), changes), sys.stdin.buffer)
     if is_elsewhere(experiment.data):
         raise UsageError(f"source '{source}' would have to be fetched first; give its size with --tokens, or a copy of it with --set")
     with reporting() as progress:

@@ -12,7 +12,7 @@ from memlab import config, registry
 from memlab.cli.terminal import say
 from memlab.errors import RunError, UsageError
 from memlab.home import find_run, new_run_path, presets_of
-from memlab.lab.starting import check, reference_of, settle
+from memlab.lab.starting import check, reference_of, require_text, settle
 from memlab.rundir import RunDir
 
 DATA_DIR = "data.source_options.data_dir"
@@ -165,6 +165,7 @@ def _start(home: Path, base: str, text: str, experiment: config.Experiment, name
     from memlab.training import launch
 
     run = RunDir(new_run_path(home, base, name))
+    require_text(experiment)
     if experiment.train.nodes > 1:
         _say_lines(home, launch.make(run.path, text, experiment), {})
         return

@@ -31,6 +31,10 @@ _SYNC_BATCHES = 50
 _PROGRESS = "progress.json"
 _Item = tuple[int, Document, str]  # number, document, split
 _FIRST_HELD_OUT = 4  # the first held-out document is among so many, so that a handful of texts has one too
+_PASSAGES = "passage_characters"  # the option of a source that cuts its text into documents
+_CUTS = 10  # documents that a single text is to be cut into: at least half as many come of it, more than _FIRST_HELD_OUT
+_CHARACTERS_OF_A_TOKEN = 16  # no more than that and a document that is half as long as asked for is longer than the context
+_LEAST_CONTEXT = 2
 
 
 class Progress(Protocol):
@@ -140,12 +144,7 @@ class Build:
             raise DataError(f"source '{self.recipe.source}' gave no text; see `memlab sources {self.recipe.source}` for its settings")
         for split in ("train", "validation"):
             if split not in splits:
-                documents = sum(counts["documents"] for counts in splits.values())
-                change = "raise" if split == "validation" else "lower"
-                raise DataError(
-                    f"source '{self.recipe.source}' gave {documents} document(s), none of them for the {split} part; "
-                    f"give more text, or {change} data.validation, which is {self.recipe.validation:g}"
-                )
+                raise DataError(f"source '{self.recipe.source}' gave {_lacking(split, self.recipe, splits)}")
 
     def _content(self, splits: dict[str, dict[str, int]]) -> str:
         digest = hashlib.sha256()
@@ -155,6 +154,19 @@ class Build:
                 while chunk := file.read(1 << 22):
                     digest.update(chunk)
         return digest.hexdigest()
+
+
+def _lacking(split: str, recipe: Recipe, splits: dict[str, dict[str, int]]) -> str:
+    """That a part has no document, and what gives it one: a larger share of a handful, shorter documents of a single text."""
+    n_documents, n_characters = (sum(counts[key] for counts in splits.values()) for key in ("documents", "characters"))
+    found = f"{n_documents} document(s), none of them for the {split} part; give more text"
+    if n_documents > 1:
+        return f"{found}, or --set data.validation=0.5" if split == "validation" and n_documents < _FIRST_HELD_OUT else found
+    context = n_characters // _CUTS // _CHARACTERS_OF_A_TOKEN
+    if _PASSAGES not in recipe.source_options or context < _LEAST_CONTEXT:
+        return found
+    cut = f"--set data.source_options.{_PASSAGES}={n_characters // _CUTS} --set model.context={context}"
+    return f"{found}, or cut plain text into shorter documents: {cut}"
 
 
 class _SplitWriter:

@@ -13,6 +13,7 @@ from memlab.data.selection import Selection, select
 from memlab.errors import DataError
 from memlab.rundir import RunDir
 
+_LEAST_CONTEXT = 2  # as config.Model asks for
 IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows it
 
 
@@ -86,10 +87,7 @@ class WindowRows:
         self.stream, self.context, self._stride = stream, context, stride
         self._n = (len(stream) - 1 - context) // stride + 1
         if self._n < 1:
-            raise DataError(
-                f"{len(stream):,} tokens are fewer than one window of {context + 1} (model.context {context} and one more); "
-                "take a larger fraction, more text, or a smaller model.context"
-            )
+            raise _too_short(len(stream), context, "tokens", "a larger fraction")
         self.n_predicted = (len(stream) - 1) // context * context
         self.tokens_per_row = float(context)
 
@@ -159,7 +157,10 @@ def open_rows(corpus: Corpus, data: config.Data, context: int) -> RunData:
     """The rows that a configuration asks for. Raises DataError where a split is smaller than one row."""
     selection = select(corpus, data)
     held_out = corpus.tokens("validation")
-    everything = Selection(held_out, range(len(held_out)), (), int(held_out.ends[-1]), int(held_out.ends[-1]))
+    n_held_out = int(held_out.ends[-1])
+    if data.rows == "windows" and n_held_out <= context:
+        raise _too_short(n_held_out, context, "held-out tokens", "a larger data.validation")
+    everything = Selection(held_out, range(len(held_out)), (), n_held_out, n_held_out)
     return RunData(corpus, selection, _rows(corpus, selection, data, context), _rows(corpus, everything, data, context), data.order)
 
 
@@ -174,6 +175,12 @@ def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int)
         return WindowRows(Stream(selection), context, stride=1 if data.order == "random" else context)
     tokenizer = corpus.tokenizer
     return DocumentRows(selection, context, tokenizer.bos_token_id, tokenizer.pad_token_id)
+
+
+def _too_short(n_tokens: int, context: int, what: str, remedy: str) -> DataError:
+    least = f", or a model.context of at most {n_tokens - 1:,}" if n_tokens > _LEAST_CONTEXT else ""
+    window = f"one window of {context + 1:,} (model.context {context:,} and one more)"
+    return DataError(f"{n_tokens:,} {what} are fewer than {window}; take {remedy}, more text{least}")
 
 
 def _items(documents: range | np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -73,7 +73,10 @@ def select(corpus: Corpus, data: config.Data) -> Selection:
     wanted = data.tokens or round(data.fraction * available)
     if wanted > available:
         there = "rest of the training part" if data.skip else "training part"
-        raise DataError(f"data.tokens is {data.tokens:,}, but the {there} has {available:,} tokens; ask for fewer, or for a larger source")
+        raise DataError(
+            f"data.tokens is {data.tokens:,}, but the {there} has {available:,} tokens; "
+            "ask for fewer (--fraction all), or for a larger source"
+        )
     if data.rows == "windows":
         kept, n_tokens = _prefix_of_tokens(tokens, documents, wanted), wanted
     else:

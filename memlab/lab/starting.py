@@ -10,6 +10,9 @@ from memlab.errors import DataError, UsageError
 from memlab.home import spool
 from memlab.rundir import RunDir
 
+_OWN_TEXT = ("path", "data_dir")  # options of a source: where text of one's own lies
+_READ_AT_ONCE = 1 << 20  # characters
+
 
 def check(experiment: config.Experiment) -> None:
     """Raise for names and options that do not exist, before a process is started for nothing."""
@@ -26,7 +29,7 @@ def check(experiment: config.Experiment) -> None:
 def settle(home: Path, experiment: config.Experiment, stdin: BinaryIO | None = None) -> config.Experiment:
     """The same with whole paths: a trainer works in another directory, and has no standard input to read `-` from.
 
-    Raises UsageError for a path that does not exist.
+    Raises UsageError for a path that does not exist, DataError where standard input is no text.
     """
     experiment = _with_whole_folders(replace(experiment, model=models.settle(experiment.model)))
     given = experiment.data.source_options.get("path")
@@ -35,9 +38,17 @@ def settle(home: Path, experiment: config.Experiment, stdin: BinaryIO | None = N
     if given == "-":
         if stdin is None:
             raise UsageError("data.source_options.path is '-', standard input, which only the command line has; give a file or a folder")
-        return config.changed(experiment, {"data.source_options.path": str(spool(home, stdin))})
+        return config.changed(experiment, {"data.source_options.path": str(_spooled(home, stdin))})
     paths = [_existing("data.source_options.path", path) for path in ([given] if isinstance(given, str) else given)]
     return config.changed(experiment, {"data.source_options.path": paths[0] if isinstance(given, str) else paths})
+
+
+def require_text(experiment: config.Experiment) -> None:
+    """Raise DataError where text of one's own is empty, or cannot be read at its beginning: a trainer would end a moment later."""
+    data = experiment.data
+    if data.source_options.keys() & set(_OWN_TEXT):
+        source = registry.load("source", data.source)
+        next(iter(source.documents(config.build_options(source.Options, data.source_options, "data.source_options"))), None)
 
 
 def reference_of(run: RunDir, home: Path) -> config.Experiment:
@@ -79,6 +90,27 @@ def reference_of(run: RunDir, home: Path) -> config.Experiment:
             f"run '{run.name}' sees all of the training text, which leaves none for a reference; train a run on half of it: --fraction 50%"
         )
     return config.changed(other, {"data.tokens": min(selection.n_tokens, available)})
+
+
+def _spooled(home: Path, stdin: BinaryIO) -> Path:
+    """Standard input as a file of the home. Raises DataError where it is no text: nobody has seen that file, so it is not named."""
+    path = spool(home, stdin)
+    if problem := _no_text(path):
+        path.unlink()
+        raise DataError(f"standard input {problem}")
+    return path
+
+
+def _no_text(path: Path) -> str:
+    """Why a file of standard input is no text to train on; empty where it is."""
+    from memlab.data.sources.files import conversion, first_wrong_byte
+
+    wrong = first_wrong_byte(path)
+    if wrong is not None:
+        return f"is not UTF-8 from byte {wrong} on; convert it on its way, for example: {conversion(path)} FILE | memlab train …"
+    with path.open(encoding="utf-8-sig") as file:
+        is_blank = not any(part.strip() for part in iter(lambda: file.read(_READ_AT_ONCE), ""))
+    return "is empty, or nothing but white space; pass text in it, for example: cat FILE | memlab train …" if is_blank else ""
 
 
 def _with_whole_folders(experiment: config.Experiment) -> config.Experiment:

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import local_tokenizers
@@ -13,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memlab import registry
+from memlab import config, registry
 from memlab.config import Data, setting
 from memlab.data import building
 from memlab.data.building import split_of
 from memlab.data.corpus import open_corpus, open_recorded, recipe_of
 from memlab.data.document import Document
+from memlab.data.rows import open_rows
 from memlab.errors import ConfigError, DataError, RunError
 from memlab.files import lock
 from memlab.rundir import RunDir
@@ -412,13 +415,43 @@ def test_a_source_without_text_or_with_one_document_says_what_to_do(tmp_path, so
 
 def test_a_source_of_nothing_but_training_text_says_so(tmp_path, source):
     source.texts = [Document(f"text {number}", "d", "train") for number in range(5)]
-    with pytest.raises(
-        DataError, match=r"gave 5 document\(s\), none of them for the validation part; give more text, or raise data\.validation"
-    ):
+    with pytest.raises(DataError, match=r"gave 5 document\(s\), none of them for the validation part; give more text$"):
         open_corpus(tmp_path, Data(source="made", tokenizer="byte"))
     source.texts = [Document(f"text {number}", "d", "validation") for number in range(5)]
-    with pytest.raises(DataError, match=r"none of them for the train part; give more text, or lower data\.validation, which is 0\.05"):
+    with pytest.raises(DataError, match=r"none of them for the train part; give more text$"):
         open_corpus(tmp_path, Data(source="made", tokenizer="byte"))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_share_that_is_advised_for_a_handful_of_documents_holds_one_out(tmp_path, source, n):
+    source.texts = [Document(f"text {number}", "d") for number in range(n)]
+    seed = next(seed for seed in range(100) if all(split_of(number, 0.05, seed) == "train" for number in range(n)))
+    data = Data(source="made", tokenizer="byte", seed=seed)
+    with pytest.raises(DataError, match=r"none of them for the validation part; give more text, or --set data\.validation=0\.5$"):
+        open_corpus(tmp_path, data)
+    splits = open_corpus(tmp_path, replace(data, validation=0.5)).splits()
+    assert all(splits[split]["documents"] for split in ("train", "validation"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("tokenizer", ["byte", "bpe", "word"])
+def test_the_cut_that_is_advised_for_a_single_text_gives_rows_of_both_parts(tmp_path, tokenizer, seed):
+    words = random.Random(seed)
+    (tmp_path / "one.txt").write_text(" ".join(words.choices(["antidisestablishmentarianism", "one", "two.", "three,\n\n"], k=150)))
+    data = Data(source="files", source_options={"path": str(tmp_path / "one.txt")}, tokenizer=tokenizer, seed=seed)
+    with pytest.raises(DataError, match=r"cut plain text into shorter documents: --set ") as raised:
+        open_corpus(tmp_path, data)
+    advice = config.parse_assignments(str(raised.value).split("documents: --set ")[1].split(" --set "))
+    followed = config.changed(config.Experiment(data=data), advice)
+    rows = open_rows(open_corpus(tmp_path, followed.data), followed.data, followed.model.context)
+    assert len(rows.train) > 0
+    assert len(rows.validation) > 0
+
+
+def test_a_text_of_a_few_words_is_told_to_be_too_little(tmp_path):
+    (tmp_path / "one.txt").write_text("only a few words")
+    with pytest.raises(DataError, match=r"gave 1 document.*give more text$"):
+        open_corpus(tmp_path, Data(source="files", source_options={"path": str(tmp_path / "one.txt")}, tokenizer="byte"))
 
 
 # --- the corpus of a run

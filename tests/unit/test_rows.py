@@ -136,7 +136,10 @@ def test_a_fraction_too_small_for_one_window_says_so(corpus, data, fraction, ord
 def test_a_validation_part_too_small_for_one_window_says_so(corpus, data):
     n = corpus.splits()["validation"]["tokens"]
     assert len(open_rows(corpus, data, n - 1).validation) == 1
-    with pytest.raises(DataError, match=f"^{n} tokens are fewer than one window of {n + 1} "):
+    move = rf"take a larger data\.validation, more text, or a model\.context of at most {n - 1}$"
+    with pytest.raises(
+        DataError, match=rf"^{n} held-out tokens are fewer than one window of {n + 1} \(model\.context {n} and one more\); {move}"
+    ):
         open_rows(corpus, data, n)
 
 

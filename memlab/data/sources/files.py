@@ -234,10 +234,17 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _not_utf8(path: Path) -> DataError:
-    decoder, offset = codecs.getincrementaldecoder("utf-8")(), 0
+    place = f"{path} is not UTF-8 from byte {first_wrong_byte(path)} on"
+    if path.suffix.lower() not in ENDINGS:
+        return DataError(f"{place}, so not plain text; memlab reads {', '.join(ENDINGS)}: save its text as one of them")
+    converted = shlex.quote(f"{path.stem}.utf8{path.suffix}")
+    return DataError(f"{place}; convert it, for example: {conversion(path)} {shlex.quote(str(path))} > {converted}")
+
+
+def first_wrong_byte(path: Path) -> int | None:
+    """The offset of the first byte of a file that is not UTF-8; None where all of it is."""
+    decoder, offset, pending = codecs.getincrementaldecoder("utf-8")(), 0, 0
     with path.open("rb") as file:
-        mark = file.read(2)
-        file.seek(0)
         try:
             while chunk := file.read(1 << 20):
                 pending = len(decoder.getstate()[0])
@@ -246,13 +253,15 @@ def _not_utf8(path: Path) -> DataError:
             pending = len(decoder.getstate()[0])
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            offset += error.start - pending
-    place = f"{path} is not UTF-8 from byte {offset} on"
-    if path.suffix.lower() not in ENDINGS:
-        return DataError(f"{place}, so not plain text; memlab reads {', '.join(ENDINGS)}: save its text as one of them")
-    encoding = "UTF-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "WINDOWS-1252"
-    converted = shlex.quote(f"{path.stem}.utf8{path.suffix}")
-    return DataError(f"{place}; convert it, for example: iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {converted}")
+            return offset + error.start - pending
+    return None
+
+
+def conversion(path: Path) -> str:
+    """The command that makes UTF-8 of a file that is something else, as its first bytes say."""
+    with path.open("rb") as file:
+        is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return f"iconv -f {'UTF-16' if is_wide else 'WINDOWS-1252'} -t UTF-8"
 
 
 def _shortened(value: Any) -> str:
