@@ -52,8 +52,9 @@ def by_compression(run: RunData) -> Information:
     tokens = _first_tokens(run, _SAMPLE)
     coded = 8 * len(lzma.compress(tokens.tobytes(), preset=_LZMA_PRESET))
     n_tokens = run.selection.n_tokens
-    sampled = f" of their first {len(tokens):,}" if len(tokens) < n_tokens else ""
-    return Information(coded * n_tokens / len(tokens), False, f"LZMA's code length{sampled}")
+    which, scaled = (f"the first {len(tokens):,} of", ", scaled up to all") if len(tokens) < n_tokens else ("all", "")
+    how = f"{which} {n_tokens:,} tokens compressed by LZMA{scaled}"
+    return Information(coded * n_tokens / len(tokens), False, how)
 
 
 def _first_tokens(run: RunData, count: int) -> np.ndarray:

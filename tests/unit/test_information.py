@@ -53,7 +53,7 @@ def test_what_is_cut_or_planted_or_unknown_is_not_exact(tmp_path):
     for data, context in ((uniform_data(), 8), (planted, 20), (poor, 20)):
         found = information_of(data, opened(tmp_path, data, context))
         assert not found.exact
-        assert found.how.startswith("LZMA")
+        assert "compressed by LZMA" in found.how
 
 
 def test_the_code_length_of_lzma_is_an_upper_bound_of_the_entropy(tmp_path):
@@ -78,7 +78,9 @@ def test_of_repeated_text_lzma_finds_less_than_of_other_text(tmp_path):
 
 
 def test_only_the_beginning_of_long_text_is_compressed(tmp_path, monkeypatch):
-    monkeypatch.setattr("memlab.training.information._SAMPLE", 100)
     data = uniform_data(insertions=(config.Insertion(length=1),))
-    found = information_of(data, opened(tmp_path, data, 20))
-    assert found.how == "LZMA's code length of their first 100"
+    run = opened(tmp_path, data, 20)
+    n_tokens = run.selection.n_tokens
+    assert information_of(data, run).how == f"all {n_tokens:,} tokens compressed by LZMA"
+    monkeypatch.setattr("memlab.training.information._SAMPLE", 100)
+    assert information_of(data, run).how == f"the first 100 of {n_tokens:,} tokens compressed by LZMA, scaled up to all"
