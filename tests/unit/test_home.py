@@ -41,6 +41,16 @@ def test_the_home_is_the_option_else_the_variable_else_the_users_data_directory(
     assert find_home("~nobody-of-this-name/x") == tmp_path / "~nobody-of-this-name" / "x"
 
 
+def test_a_home_that_is_a_file_or_below_one_is_refused_by_that_word(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.touch()
+    with pytest.raises(UsageError, match=rf"^the home is {file}, which is a file; name a folder with --home or MEMLAB_HOME"):
+        find_home(str(file))
+    with pytest.raises(UsageError, match=rf"^the home is {file}/lab, but {file} is a file; name a folder"):
+        find_home(str(file / "lab"))
+    assert find_home(str(tmp_path / "new" / "lab")) == tmp_path / "new" / "lab"
+
+
 def test_runs_come_oldest_first_and_only_runs(runs):
     make_run(runs / "runs", ".demo-2.1a2b3c4d")  # half made or half removed
     (runs / "runs" / "notes").mkdir()
