@@ -1,5 +1,6 @@
 """What a run measured of itself while it trained: figures of memorisation by name, each with its held-out control, over training."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,10 +73,16 @@ def named(views: Sequence[RunView], word: str) -> str:
     known = {figure.name: figure.short for view in views for figure in figures(view)}
     if not known:
         runs = " and ".join(view.run.name for view in views)
-        raise UsageError(f"{runs} measured nothing of {'itself' if len(views) == 1 else 'themselves'} so far; see `train.measures`")
+        raise UsageError(
+            f"{runs} measured nothing of {'itself' if len(views) == 1 else 'themselves'} so far; "
+            "a run that does: memlab train demo --set train.measures=all"
+        )
     found = next((name for name, short in known.items() if word in (name, short)), None)
     if found is None:
-        raise UnknownName(f"no figure '{word}' was measured{did_you_mean(word, [*known, *known.values()])}")
+        meant = did_you_mean(word, [*known, *known.values()])
+        there = [shlex.quote(short) for short in known.values()]
+        typed = f"; there are: {', '.join(there)}; for example --figure {there[0]}"
+        raise UnknownName(f"no figure '{word}' was measured{meant if meant.endswith('?') else typed}")
     return found
 
 
