@@ -148,10 +148,24 @@ class TestRows:
 
     def test_a_missing_column_is_named_with_those_there_are(self, table):
         path = table([{"id": "1", "txt": "x"}])
-        with pytest.raises(DataError, match=r"no column 'text', only id, txt; set data.source_options.column; did you mean 'txt'\?"):
+        with pytest.raises(DataError, match=r"no column 'text', only 'id', 'txt'; set data.source_options.column.*; did you mean 'txt'\?$"):
             read(path)
-        with pytest.raises(DataError, match=r"no column 'zzz', only id, txt; set data.source_options.column$"):
+        with pytest.raises(DataError, match=r"no column 'zzz', only 'id', 'txt'; set data.source_options.column"):
             read(path, column="zzz")
+
+    def test_many_columns_and_long_ones_are_named_in_short(self, table):
+        path = table([{"id": "1", "a" * 500: "x", **{f"column {number}": "x" for number in range(50)}}])
+        named = rf"only .*'{'a' * 23}…'.* and 44 others; set data.source_options.column"
+        with pytest.raises(DataError, match=named) as raised:
+            read(path)
+        assert len(str(raised.value)) < len(str(path)) + 400
+
+    def test_a_csv_file_without_names_is_told_to_need_them(self, tmp_path):
+        (tmp_path / "a.csv").write_text(f'1,"{"a review, and a long one " * 100}",good\n' * 5)
+        with pytest.raises(
+            DataError, match=r"only '1', 'a review, and a long on…', 'good'; .* put a first line with names where the file has none$"
+        ):
+            read(tmp_path / "a.csv")
 
     def test_rows_of_jsonl_may_lack_the_column_as_long_as_one_has_it(self, tmp_path):
         jsonl(tmp_path / "a.jsonl", [{"id": 1}, {"id": 2, "text": "x"}, {"text": "y", "late": True}])
@@ -277,7 +291,7 @@ class TestErrors:
             ("a.jsonl", '{"text": "x"}\n{"text"', r"line 2 of .*a\.jsonl is not JSON \(Expecting ':' delimiter\); .*one object in braces"),
             ("a.jsonl", "\n[1, 2]", r"line 2 of .*a\.jsonl is \[1, 2\]; a \.jsonl file has one object"),
             ("a.jsonl", '{"text": 5}', r"line 1 of .*: 'text' is 5; it must be a text in quotes, or null"),
-            ("a.jsonl", '{"n": "x"}\n' * 2000, r"no column 'text', only n;"),
+            ("a.jsonl", '{"n": "x"}\n' * 2000, r"no column 'text', only 'n';"),
             ("a.csv", "id,text\n1,x\n2,y,z\n", r"line 3 of .*a\.csv has 3 fields where the header has 2; put a text that contains commas"),
             ("a.csv", "text,id\nx\ny,1\n", r"line 2 of .*a\.csv has 1 fields where the header has 2"),
             ("a.csv", 'text\n"x\n', r"a\.csv is not CSV \(unexpected end of data\); put a text in double quotes"),

@@ -171,7 +171,7 @@ class TestErrors:
 
     def test_tables_without_the_column_are_refused(self, tmp_path):
         parquet.write_table(pyarrow.table({"TEXT": ["x"]}), tmp_path / "a.parquet")
-        with pytest.raises(DataError, match=r"no column 'text', only TEXT; give a folder of .txt books, or of tables with that column"):
+        with pytest.raises(DataError, match=r"no column 'text', only 'TEXT'; give a folder of .txt books, or of tables with that column"):
             texts_of(data_dir=str(tmp_path))
 
     def test_nothing_but_licences_is_no_text(self, tmp_path):

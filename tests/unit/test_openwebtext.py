@@ -288,7 +288,7 @@ class TestErrors:
             as_parquet(folder, column="txt")
         else:
             datasets.Dataset.from_dict({"number": [1], "txt": ["x"]}).save_to_disk(folder)
-        with pytest.raises(DataError, match=r"no column 'text', only number, txt; give OpenWebText's own files"):
+        with pytest.raises(DataError, match=r"no column 'text', only 'number', 'txt'; give OpenWebText's own files"):
             read(data_dir=str(folder))
 
     def test_a_column_that_is_no_text_is_refused(self, tmp_path):

@@ -43,11 +43,11 @@ def test_a_figure_goes_into_a_picture_too(home, tmp_path):
 def test_a_figure_that_nobody_measured_is_no_empty_picture(home):
     with pytest.raises(UnknownName, match="no figure 'extractd' was measured; did you mean 'extracted'"):
         raise call(home, "watch", "late", "--figure", "extractd").exception
-    with pytest.raises(UnknownName, match="no figure 'xyz' was measured; there are: .*; for example --figure (.+)$") as raised:
+    with pytest.raises(UnknownName, match=r"no figure 'xyz' was measured; there are: .*; for example --figure (.+)$") as raised:
         raise call(home, "watch", "late", "--figure", "xyz").exception
     typed = shlex.split(str(raised.value).split("for example ")[1])
     assert call(home, "watch", "late", "--once", *typed).exit_code == 0
-    with pytest.raises(UsageError, match="plain measured nothing of itself so far; .* memlab train demo --set train.measures=all$"):
+    with pytest.raises(UsageError, match=r"plain measured nothing of itself so far; .* memlab train demo --set train\.measures=all$"):
         raise call(home, "watch", "plain", "--figure", "extracted").exception
     with pytest.raises(UsageError, match="--log is of losses"):
         raise call(home, "compare", "early", "late", "--figure", "extracted", "--log").exception

@@ -9,6 +9,7 @@ from memlab.errors import DataError, did_you_mean
 ENDINGS = (".parquet", ".arrow")
 
 _ROWS_AT_ONCE = 1000
+_NAMED, _LETTERS = 8, 24  # columns that an error names, and how much of a name
 _BUFFER = 1 << 20  # bytes
 _ARROW_FILE = b"ARROW1"  # how Arrow's file format begins
 
@@ -44,10 +45,16 @@ def count(path: Path) -> int:
 
 
 def missing(path: Path, column: str, columns: Iterable[str], move: str) -> DataError:
-    """The error that names a column that is not there, and those that are."""
-    there = sorted(columns)
+    """The error that names a column that is not there, and the first of those that are, each in a few letters."""
+    there = list(columns)
+    named = ", ".join(f"'{_short(name)}'" for name in there[:_NAMED]) or "none"
+    others = f" and {len(there) - _NAMED:,} others" if len(there) > _NAMED else ""
     meant = did_you_mean(column, there)
-    return DataError(f"{path} has no column '{column}', only {', '.join(there)}; {move}{meant if meant.endswith('?') else ''}")
+    return DataError(f"{path} has no column '{column}', only {named}{others}; {move}{meant if meant.endswith('?') else ''}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
 
 
 def _parquet(path: Path, column: str, move: str, rows_at_once: int) -> Iterator[Any]:

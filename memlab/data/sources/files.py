@@ -35,6 +35,7 @@ _ROWS_AT_ONCE = 1000
 _LONGEST_FIELD = 2**31 - 1  # characters; csv's own limit is 131,072
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _OTHER_COLUMN = "set data.source_options.column"
+_HEADER = f"{_OTHER_COLUMN}, or put a first line with names where the file has none"
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def _jsonl(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
                 break
             yield number, text
     if columns and column not in columns:
-        raise _tables.missing(path, column, columns, _OTHER_COLUMN)
+        raise _tables.missing(path, column, sorted(columns), _OTHER_COLUMN)
 
 
 def _json_object(line: str, path: Path, number: int) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _csv(path: Path, column: str) -> Iterator[tuple[int, str | None]]:
             rows = (row for row in lines if row)  # a blank line is no row
             columns = next(rows, [])
             if column not in columns:
-                raise _tables.missing(path, column, columns, _OTHER_COLUMN)
+                raise _tables.missing(path, column, columns, _HEADER)
             place = columns.index(column)
             for number, row in enumerate(rows, start=1):
                 if len(row) < len(columns) or any(row[len(columns) :]):
