@@ -134,11 +134,24 @@ def stop(
 def resolve(home: Path, preset: str, settings: list[str] | None, flags: dict[str, Any]) -> tuple[config.Experiment, str]:
     """The preset with settings and flags applied (None: not given), checked as far as that goes without torch; and its text as given."""
     path = registry.preset_path(preset, presets_of(home))
-    experiment = config.changed(config.read(path), config.parse_assignments(settings or []) | _given(flags))
+    preset_alone = config.read(path)
+    experiment = config.changed(preset_alone, config.parse_assignments(settings or []) | _given(flags))
     if flags.get(DATA_DIR) is not None:
         _require_a_place_for_a_copy(experiment.data.source)
-    check(experiment)
+    try:
+        check(experiment)
+    except UsageError as error:
+        raise type(error)(f"{_origin(str(error), preset_alone, path)}{error}") from None
     return settle(home, experiment, sys.stdin.buffer), path.read_text(encoding="utf-8")
+
+
+def _origin(problem: str, preset: config.Experiment, path: Path) -> str:
+    """The preset's file as the beginning of a message, where the problem is its own and none of a flag."""
+    try:
+        check(preset)
+    except UsageError as error:
+        return f"{path}: " if str(error) == problem else ""
+    return ""
 
 
 def resolve_reference(home: Path, run: RunDir, settings: list[str] | None, flags: dict[str, Any]) -> tuple[config.Experiment, str]:

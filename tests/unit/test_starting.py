@@ -7,7 +7,7 @@ import typer
 
 from memlab import config
 from memlab.cli import train
-from memlab.errors import DataError, UsageError
+from memlab.errors import DataError, UnknownName, UsageError
 from memlab.lab.starting import require_text, settle
 from memlab.training import launch
 
@@ -70,3 +70,22 @@ def test_standard_input_is_kept_for_the_trainer(tmp_path):
 def test_without_a_command_line_there_is_no_standard_input(tmp_path):
     with pytest.raises(UsageError, match="which only the command line has"):
         settle(tmp_path, of_file("-"))
+
+
+@pytest.fixture
+def own_preset(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('[model]\nsize = "mikro"\n[train]\nsteps = 3\n')
+    return path
+
+
+@pytest.mark.parametrize("settings", [[], ["train.steps=9"]])
+def test_what_is_wrong_in_a_presets_file_names_the_file(tmp_path, own_preset, settings):
+    with pytest.raises(UnknownName, match=f"^{own_preset}: family 'gpt2' has no size 'mikro'; did you mean 'micro'"):
+        train.resolve(tmp_path, str(own_preset), settings, {})
+
+
+def test_what_is_wrong_in_a_flag_does_not(tmp_path, own_preset):
+    with pytest.raises(UnknownName, match=r"^family 'gpt2' has no size 'mikrro'"):
+        train.resolve(tmp_path, str(own_preset), [], {"model.size": "mikrro"})
+    assert train.resolve(tmp_path, str(own_preset), [], {"model.size": "mini"})[0].model.size == "mini"
