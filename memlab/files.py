@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from memlab.errors import RunError
+from memlab.errors import RunError, UsageError
 
 _MOVES = {
     errno.ENOSPC: "free some space there, or choose another place with --home",
@@ -31,6 +31,19 @@ def explained(path: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         move = _MOVES.get(error.errno, "")
         raise RunError(f"{doing} {path} failed: {error.strerror or error}{move and '; '}{move}") from error
+
+
+def require_writable(path: Path, name: str) -> None:
+    """Raise UsageError where no file can be written, before anything is computed for it. `name`: the option that the path is given to."""
+    problem = ""
+    if not os.path.isdir(path.parent):
+        problem = f"but there is no folder {path.parent}; make it first, or name another"
+    elif os.path.isdir(path):
+        problem = "which is a folder; name a file in it"
+    elif not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        problem = "where you may not write; choose another place"
+    if problem:
+        raise UsageError(f"{name} is '{path}', {problem}")
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -48,15 +48,11 @@ def landscape(
     from memlab.lab import landscape as lab
     from memlab.lab import remembering
     from memlab.lab.scenery import field
-    from memlab.render import figure
 
     found, question = find_run(context.obj, run), question_of(text, file, train, validation)
     now = look()
     width, height = min(now.width, _WIDEST), max(_LOWEST, min(now.height - _BELOW, _TALLEST))
     wish = lab.Wish(layer, position, beta, plane, seed, zoom, *_values(width, height, bool(png or svg)))
-    if png or svg:
-        with figure.new_figure((200, 150)):  # before anything is computed
-            pass
     with reporting() as progress:
         memory = remembering.open_memory(found, context.obj, checkpoint, device, progress)
         answer = lab.landscape(memory, question, wish, progress)

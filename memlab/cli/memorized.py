@@ -10,6 +10,7 @@ from memlab.cli.patterns import Checkpoint, Device, Run
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
+from memlab.files import require_writable
 from memlab.home import find_run
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def memorized(
         raise UsageError(f"--top is {top}; it must be at least 0")
     if export and export.suffix not in (".jsonl", ".parquet"):
         raise UsageError(f"--export is '{export}'; its name must end in .jsonl or .parquet")
+    if export:
+        require_writable(export, "--export")
     with reporting() as progress:
         ranked = lab.examine(found, context.obj, checkpoint, names, n, seed, device, progress, reference)
     if export:

@@ -1,6 +1,5 @@
 """report: what came of runs, in one file that needs nothing else."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from memlab.cli.patterns import Device
 from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
 from memlab.cli.terminal import complain, say
 from memlab.errors import UsageError
-from memlab.files import explained, write_atomic
+from memlab.files import explained, require_writable, write_atomic
 
 if TYPE_CHECKING:
     from memlab.render.document import Document
@@ -85,10 +84,7 @@ def _require_free(path: Path, force: bool) -> None:
     """Raise UsageError where the report cannot be written, or would replace something that is no report."""
     from memlab.render.page import GENERATOR
 
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path.parent} is no folder that can be written to; choose another place with -o")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it")
+    require_writable(path, "-o")
     if path.exists() and not force:
         with explained(path, "reading"), path.open("rb") as file:
             is_report = GENERATOR.encode() in file.read(_BEGINNING)
