@@ -15,6 +15,7 @@ from memlab.errors import RunError, UsageError
 from memlab.files import explained
 from memlab.rundir import RunDir, create
 from memlab.rundir.ownership import claim
+from memlab.rundir.state import ACTIVE
 from memlab.training.schedule import ends_at_zero, steps_of_budget
 from memlab.training.stopping import SIGNALS
 
@@ -60,8 +61,10 @@ def resume(run: RunDir, home: Path, changes: dict[str, Any]) -> None:
 
 def stop(run: RunDir) -> None:
     """Ask the trainer to save and leave: a STOP file for any machine, a signal where it runs on this one."""
-    if not run.is_active():
-        raise UsageError(f"run '{run.name}' is not being trained; it is {run.status()}")
+    status = run.status()
+    if status not in ACTIVE:
+        on = f"resume {run.word} --steps N` extends it" if status == "finished" else f"resume {run.word}` goes on with it"
+        raise UsageError(f"run '{run.name}' is not being trained; it is {status}: `memlab {on}, `memlab remove {run.word}` removes it")
     with explained(run.stop_path, "writing"):
         run.stop_path.touch()
     state = run.state()
