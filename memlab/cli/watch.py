@@ -55,8 +55,8 @@ def watch(
     view = open_view(found)
     wish = replace(wish, figure=named([view], figure))
     if json:
-        state = vars(view.state) if view.state else None
-        say_json({"name": found.name, "status": view.status, "state": state, "provenance": view.provenance, "events": view.rows})
+        standing = {"status": view.status, "problem": view.problem(), "state": vars(view.state) if view.state else None}
+        say_json({"name": found.name, **standing, "provenance": view.provenance, "events": view.rows})
     elif once:
         now = look()
         draw(_picture(view, now.width, max(1, min(now.height - 1, _TALLEST)), wish))

@@ -1,6 +1,7 @@
 """A run as somebody looks on: followed while it is written, by plain values that any front end can draw."""
 
 import math
+import socket
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -128,6 +129,11 @@ class RunView:
             return f"it was never started; `memlab resume {self.run.word}` starts it, or says how where it is for several machines"
         if self.status == "lost" and state.is_copy(self.run.state_path, self.state):
             return f"a copy of a run that was being trained; `memlab resume {self.run.word}` goes on with it from its last checkpoint"
+        if self.status == "lost" and self.state.host != socket.gethostname():
+            return (
+                f"nothing has been heard of the trainer on {self.state.host} for a minute: it is gone, or this is a copy of a run that goes "
+                f"on there; `memlab resume {self.run.word}` goes on here from the last checkpoint, {self.run.log_path} is its log"
+            )
         if self.status == "lost":
             return (
                 "the trainer is gone without a word (killed, perhaps for memory, or the machine went down); "

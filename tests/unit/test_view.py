@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 
 import pytest
 from fabricated_run import FACTS, evaluated, fabricate, resumed, started, trained
@@ -108,6 +109,15 @@ def test_a_failed_run_says_why_and_a_lost_one_how_to_go_on(tmp_path):
     assert f"`memlab resume {lost.run.word}` goes on from the last checkpoint" in lost.problem()
     assert str(tmp_path / "runs" / "lost" / "log.txt") in lost.problem()
     assert RunView(fabricate(tmp_path / "fine")).problem() == ""
+
+
+def test_a_run_that_is_silent_on_another_machine_may_be_a_copy_and_the_machine_is_named(tmp_path):
+    run = fabricate(tmp_path / "runs" / "far", status="running", host="far.example")
+    assert RunView(run).problem() == ""
+    os.utime(run.state_path, (0, 0))
+    view = RunView(run)
+    assert view.status == "lost"
+    assert "the trainer on far.example for a minute: it is gone, or this is a copy" in view.problem()
 
 
 def test_a_trainer_that_ends_between_two_looks_is_not_lost(tmp_path, monkeypatch):

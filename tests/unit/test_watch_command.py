@@ -1,5 +1,6 @@
 """What a run measured of itself, drawn by `watch` and `compare` in place of the losses."""
 
+import json
 import shlex
 
 import pytest
@@ -53,3 +54,10 @@ def test_a_figure_that_nobody_measured_is_no_empty_picture(home):
         raise call(home, "compare", "early", "late", "--figure", "extracted", "--log").exception
     with pytest.raises(UsageError, match="--x is 'years'"):
         raise call(home, "watch", "late", "--x", "years").exception
+
+
+def test_json_says_why_a_run_does_not_go_on(tmp_path):
+    fabricate(tmp_path / "runs" / "gone", status="running", pid=2**22 + 1)
+    found = json.loads(call(tmp_path, "watch", "gone", "--json").stdout)
+    assert found["status"] == "lost"
+    assert "the trainer is gone without a word" in found["problem"]
