@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,11 +77,20 @@ def run() -> int:
     try:
         return app(prog_name="memlab", standalone_mode=False) or 0
     except _WrongArguments as error:
-        command = error.ctx.command_path if error.ctx else "memlab"
-        before = ", which stands before the command: memlab --home PATH COMMAND" if "--home" in error.format_message() else ""
-        raise UsageError(f"{error.format_message().rstrip('.')}{before}; see `{command} --help`") from None
+        raise UsageError(_wrong_words(error)) from None
     except typer.Abort:  # an answer that was not given
         return 1
+
+
+def _wrong_words(error: Any) -> str:
+    """What is wrong with the arguments; of an option of `memlab` itself after a command, where it stands."""
+    called = error.ctx.command_path if error.ctx else "memlab"
+    given = getattr(error, "option_name", "")
+    common_options = {word: option for option in typer.main.get_command(app).params for word in option.opts}
+    if given in common_options and called != "memlab":
+        value = "" if common_options[given].is_flag else " PATH"
+        return f"{given} stands before the command: memlab {given}{value} {called.removeprefix('memlab ')} …"
+    return f"{error.format_message().rstrip('.')}; see `{called} --help`"
 
 
 START, LOOK, INSPECT, TIDY = "Train", "Look", "Inspect", "Keep house"

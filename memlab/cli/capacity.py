@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memlab.cli.numbers import at_least
 from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.patterns import Device
 from memlab.cli.pictures import Png, Svg, write_pictures
@@ -26,7 +27,9 @@ def capacity(
     length: Annotated[int, typer.Option(help="Words in a document; 64 as published.")] = 8,
     vocabulary: Annotated[int, typer.Option(help="Different words; 2048 as published.")] = 64,
     batch: Annotated[int, typer.Option(help="Documents of a step; 2048 as published.")] = 64,
-    jobs: Annotated[int, typer.Option(help="Cells trained at once.", show_default="one for each core, at most 8")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(help="Cells trained at once.", show_default="one for each core, at most 8", callback=at_least(1))
+    ] = None,
     device: Device = "auto",
     png: Png = None,
     svg: Svg = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memlab.cli.memorized import count_of_passages
+from memlab.cli.numbers import at_least
 from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.patterns import Device
 from memlab.cli.pictures import Png, Svg, write_pictures
@@ -31,9 +32,9 @@ def counterfactual(
     models: Annotated[int, typer.Option(help="How many models of the preset are trained; each passage is in half of them.")] = 8,
     settings: Set = None,
     passages: Annotated[str, typer.Option(help="How many passages of each part are looked at, drawn by the seed; or all.")] = "256",
-    top: Annotated[int, typer.Option(help="How many of them are listed.")] = 10,
-    jobs: Annotated[int, typer.Option(help="Models trained at once.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the draw, and of the control.")] = 0,
+    top: Annotated[int, typer.Option(help="How many of them are listed.", callback=at_least(0))] = 10,
+    jobs: Annotated[int, typer.Option(help="Models trained at once.", callback=at_least(1))] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the draw, and of the control.", callback=at_least(0))] = 0,
     device: Device = "auto",
     png: Png = None,
     svg: Svg = None,
@@ -44,8 +45,6 @@ def counterfactual(
     from memlab.lab import counterfactual as lab
 
     n = count_of_passages(passages)
-    if top < 0:
-        raise UsageError(f"--top is {top}; it must be at least 0")
     runs = _runs(context.obj, names, models, settings, jobs)
     with reporting() as progress:
         found = lab.counterfactual(runs, context.obj, n, seed, device, progress)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memlab.cli.memorized import count_of_passages
+from memlab.cli.numbers import at_least
 from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.patterns import Device, Run
 from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
-from memlab.errors import UsageError
 from memlab.home import find_run
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def forgetting(
     of: Annotated[Of, typer.Option(help="What is drawn and listed by checkpoint.")] = Of.passages,
     passages: Annotated[str, typer.Option(help="How many passages of each part are followed, drawn by the seed; or all.")] = "256",
     points: Annotated[int, typer.Option(help="At most so many checkpoints.")] = 24,
-    top: Annotated[int, typer.Option(help="How many forgotten passages are listed.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    top: Annotated[int, typer.Option(help="How many forgotten passages are listed.", callback=at_least(0))] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", callback=at_least(0))] = 0,
     device: Device = "auto",
     png: Png = None,
     svg: Svg = None,
@@ -48,8 +48,6 @@ def forgetting(
     from memlab.lab import forgetting as lab
 
     found, n = find_run(context.obj, run), count_of_passages(passages)
-    if top < 0:
-        raise UsageError(f"--top is {top}; it must be at least 0")
     with reporting() as progress:
         course = lab.forgetting(found, context.obj, n, points, seed, device, progress)
     if json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memlab.cli.numbers import at_least
 from memlab.cli.patterns import Checkpoint, Device, Run
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
@@ -26,14 +27,14 @@ def memorized(
     run: Run,
     checkpoint: Checkpoint = "last",
     passages: Annotated[str, typer.Option(help="How many passages of each part are looked at, drawn by the seed; or all.")] = "256",
-    top: Annotated[int, typer.Option(help="How many of them are listed.")] = 10,
+    top: Annotated[int, typer.Option(help="How many of them are listed.", callback=at_least(0))] = 10,
     measures: Annotated[str, typer.Option(help="all, none, or names with commas between them.")] = "all",
     export: Annotated[Path | None, typer.Option(metavar="PATH", help="Write all passages to a .jsonl or .parquet file.")] = None,
     reference: Annotated[
         str,
         typer.Option(metavar="auto|exact|ngram|RUN", help="What bits are counted against: what could be known without the training text."),
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", callback=at_least(0))] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -49,8 +50,6 @@ def memorized(
         count_of_passages(passages),
         [] if measures == "none" else registry.chosen("measure", measures),
     )
-    if top < 0:
-        raise UsageError(f"--top is {top}; it must be at least 0")
     if export and export.suffix not in (".jsonl", ".parquet"):
         raise UsageError(f"--export is '{export}'; its name must end in .jsonl or .parquet")
     if export:

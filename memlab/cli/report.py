@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memlab.cli.numbers import at_least
 from memlab.cli.patterns import Device
 from memlab.cli.several import Settings, Train, runs_and_jobs, train_to_the_end
 from memlab.cli.terminal import complain, say
@@ -39,7 +40,7 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is no report.")] = False,
     train: Train = False,
     settings: Settings = None,
-    seed: Annotated[int, typer.Option(help="Seed of the passages and of the checks.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the passages and of the checks.", callback=at_least(0))] = 0,
     device: Device = "auto",
 ) -> None:
     """Write a report: curves, passages, attractors, landscapes, claims, and the command that makes each figure again.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from memlab.cli.numbers import at_least
 from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.pictures import Png, Svg, write_pictures
 from memlab.cli.runs import Json
@@ -23,7 +24,7 @@ def sweep(
     grid: Annotated[str | None, typer.Argument(metavar="GRID", help="A TOML file, a grid of --list, or a sweep of this home.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the grids that come with memlab, and the sweeps of this home.")] = False,
     show: Annotated[str, typer.Option(help="train, validation, best, gap, memorised, control, bits or square.")] = "validation",
-    jobs: Annotated[int, typer.Option(help="Cells trained at once.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Cells trained at once.", callback=at_least(1))] = 1,
     executor: Annotated[str, typer.Option(help="local, or slurm (through submitit).")] = "local",
     slurm: Annotated[
         list[str] | None, typer.Option("--slurm", metavar="KEY=VALUE", help="For submitit, e.g. slurm_partition=gpu, gpus_per_node=1.")

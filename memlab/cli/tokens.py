@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from memlab.cli.inspect import question_of
+from memlab.cli.numbers import at_least
 from memlab.cli.patterns import Checkpoint, Device, Run
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
-from memlab.errors import UsageError
 from memlab.home import find_run
 
 _WIDEST = 160
@@ -26,13 +26,13 @@ def tokens(
     train: Annotated[int | None, typer.Option(help="This passage of the training text.", show_default=False)] = None,
     validation: Annotated[int | None, typer.Option(help="This passage of the held-out text.", show_default=False)] = None,
     prompt: Annotated[
-        int | None, typer.Option(help="Continue greedily from so many tokens on.", show_default="half of them", min=0)
+        int | None, typer.Option(help="Continue greedily from so many tokens on.", show_default="half of them", callback=at_least(0))
     ] = None,
     reference: Annotated[
         str, typer.Option(metavar="auto|exact|ngram|RUN", help="What could be known without the training text; auto: the first there is.")
     ] = "auto",
-    rows: Annotated[int, typer.Option(help="Lines of the table of tokens; 0: no table.")] = _ROWS,
-    seed: Annotated[int, typer.Option(help="Seed of the excerpts that the passage is compared with.")] = 0,
+    rows: Annotated[int, typer.Option(help="Lines of the table of tokens; 0: no table.", callback=at_least(0))] = _ROWS,
+    seed: Annotated[int, typer.Option(help="Seed of the excerpts that the passage is compared with.", callback=at_least(0))] = 0,
     checkpoint: Checkpoint = "last",
     device: Device = "auto",
     json: Json = False,
@@ -42,9 +42,6 @@ def tokens(
     from memlab.lab import remembering
     from memlab.lab import tokens as lab
 
-    for name, value in (("--rows", rows), ("--seed", seed)):
-        if value < 0:
-            raise UsageError(f"{name} is {value}; it must be at least 0")
     found, question = find_run(context.obj, run), question_of(text, file, train, validation)
     with reporting() as progress:
         memory = remembering.open_model(found, context.obj, checkpoint, device, progress)
