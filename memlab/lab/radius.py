@@ -30,7 +30,7 @@ EXACT_UP_TO = 50_000  # vectors, each of which is asked for its nearest other: s
 _SOURCE = "installed_docs"
 CONTEXT = 256  # tokens of a chunk, as in the paper
 _AS_MANY = 4  # times the chunks needed are cut, so that a sample is not only the beginning of a text
-_FORMAT = 1  # raise it whenever the same wishes would give other numbers
+_FORMAT = 2  # raise it whenever the same wishes would give other numbers
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ class Radius:
     edges: list[float]
     measured: "list[Apart]"
     null: "list[Apart]"
+    n_draws: int
+    null_range: list[float]
     stated_radius: float
     unit_radius: float
     log_partition: float

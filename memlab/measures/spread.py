@@ -1,5 +1,6 @@
 """Spread: how far apart vectors lie, on growing shares of them, beside Gaussian vectors and the radii that theory names (experiment E6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from memlab.theory.radius import stated_radius, unit_radius
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FEWEST = 8  # vectors, of which a quarter is a pair
 _BINS = 32
+_DRAWS, _DRAWN = 20, 40_000  # nulls, and vectors of all of them together: of many vectors each draw has nearly the same distances
 _NOTHING = -1e9  # ln Z of balls without extent, for -∞ is no JSON
 
 
@@ -39,8 +41,10 @@ class Apart:
 
 @dataclass(frozen=True)
 class Spread:
-    """`measured` at each share, and the same of the `null`: as many Gaussian vectors with the same mean and covariance.
+    """`measured` at each share, and the same of the `null`: as many Gaussian vectors with the same mean and covariance, `n_draws` times.
 
+    The null's distances are those of all draws together, so that its mean is the mean over them; `null_range` is the least and the
+    greatest radius of one draw, of all vectors.
     `stated_radius` is √(n/2πe), `unit_radius` the exact one at which Z = 1 for as many patterns, `log_partition` is ln Z at the measured
     radius. `recall` is None where the search was exact, else the share of nearest others that was found, of `measured` and of `null`, the
     smallest of all shares.
@@ -49,6 +53,8 @@ class Spread:
     edges: list[float]
     measured: list[Apart]
     null: list[Apart]
+    n_draws: int
+    null_range: list[float]
     stated_radius: float
     unit_radius: float
     log_partition: float
@@ -56,28 +62,40 @@ class Spread:
 
 
 def spread(states: Tensor, seed: int = 0, by_faiss: bool = False, progress: Progress = quiet) -> Spread:
-    """The spread of vectors (P, C), their shares and their null drawn by the seed; `by_faiss`: approximately, for very many.
+    """The spread of vectors (P, C), their shares and their nulls drawn by the seed; `by_faiss`: approximately, for very many.
 
+    There are 20 nulls of up to 2,000 vectors, fewer of more, down to one.
     Raises DataError for fewer than 8 vectors. Source: Niu et al. 2024, experiment E6.
     """
     n, width = states.shape
     if n < FEWEST:
         raise DataError(f"there are {n} vectors only, and a quarter of them is no pair; take more text, or --positions all")
-    null, found, recalls = matched_gaussian(states, seed).to(states.device), [], []
-    for number, (rows, share) in enumerate((rows, share) for rows in (states, null) for share in SHARES):
-        progress("measuring distances", number, 2 * len(SHARES), "shares")
-        distances, recall = _distances(rows, share, seed, by_faiss)
-        found.append(distances)
-        recalls.append(recall)
-    ends = [float(value) for one in found for value in (one.values[0], one.values[-1])]
-    low, high = min(ends), max(ends)
-    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    apart = [_apart(one, edges) for one in found]
-    measured, chance = apart[: len(SHARES)], apart[len(SHARES) :]
+    n_draws = max(1, min(_DRAWS, _DRAWN // n))
+    drawn = matched_gaussian(states, seed, n_draws * n).split(n)
+    found, recalls = [], []
+    for number, rows in enumerate((states, *drawn)):
+        progress("measuring distances", number, 1 + n_draws, "sets of vectors")
+        pairs = [_distances(rows.to(states.device), share, seed, by_faiss) for share in SHARES]
+        found.append([distances for distances, _ in pairs])
+        recalls.append(min(recall for _, recall in pairs))
+    own, radii = found[0], [one[-1].radius for one in found[1:]]
+    chance = [_together(draws) for draws in zip(*found[1:], strict=True)]
+    edges = _edges([*own, *chance])
+    measured, null = ([_apart(one, edges) for one in some] for some in (own, chance))
     volume = max(log_partition(width, n, measured[-1].radius), _NOTHING)
-    half = len(SHARES)
-    recall = {"measured": min(recalls[:half]), "null": min(recalls[half:])} if by_faiss else None
-    return Spread(edges.tolist(), measured, chance, stated_radius(width), unit_radius(width, n), volume, recall)
+    recall = {"measured": recalls[0], "null": min(recalls[1:])} if by_faiss else None
+    about = (n_draws, [min(radii), max(radii)], stated_radius(width), unit_radius(width, n), volume, recall)
+    return Spread(edges.tolist(), measured, null, *about)
+
+
+def _together(draws: Sequence[Distances]) -> Distances:
+    return replace(draws[0], values=np.sort(np.concatenate([one.values for one in draws])))
+
+
+def _edges(found: Sequence[Distances]) -> np.ndarray:
+    """The edges of bins of one width over all of the distances."""
+    low, high = min(float(one.values[0]) for one in found), max(float(one.values[-1]) for one in found)
+    return np.linspace(low, high if high > low else low + 1, _BINS + 1)
 
 
 def _distances(rows: Tensor, share: float, seed: int, by_faiss: bool) -> tuple[Distances, float]:

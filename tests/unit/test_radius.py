@@ -21,6 +21,7 @@ from memlab.measures.places import Every, Last
 from memlab.memory import approximate
 from memlab.memory.radius import nearest_distances
 from memlab.models.outside import open_outside
+from memlab.render.scale import decimal
 
 TEXT = "It is a small world after all, and the quick brown fox jumps over it. " * 120
 
@@ -197,6 +198,10 @@ def test_the_sentence_says_what_the_numbers_say(run, home):
     words = distances.reading(found)
     assert f"{whole.radius / found.stated_radius:.3g} times √(n/2πe)" in words
     assert ("smaller" in words) == (whole.radius < null.radius)
+    shown = f"{decimal(null.radius)} ({decimal(found.null_range[0])} to {decimal(found.null_range[1])} in 20 draws), of Gaussian"
+    assert dict(distances.theory(found))["r of the null"].startswith(shown)
+    once = dataclasses.replace(found, n_draws=1, null_range=[null.radius, null.radius])
+    assert "(one draw), of Gaussian" in dict(distances.theory(once))["r of the null"]
     alike = dataclasses.replace(found, null=found.measured)
     assert "to within 2 %" in distances.reading(alike)
     empty = dataclasses.replace(found, measured=[*found.measured[:-1], dataclasses.replace(whole, mean=0.0)])

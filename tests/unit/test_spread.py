@@ -9,7 +9,7 @@ import torch
 from memlab.errors import DataError, UsageError
 from memlab.measures.spread import spread
 from memlab.memory import approximate
-from memlab.memory.radius import nearest_distances
+from memlab.memory.radius import matched_gaussian, nearest_distances
 from memlab.theory.partition import log_partition
 
 
@@ -46,6 +46,21 @@ def test_a_gaussian_cloud_is_its_own_null_and_clusters_are_not():
     centres = cloud(20, seed=1).repeat(50, 1)
     clusters = spread(centres + 0.01 * torch.randn(1000, 12, generator=torch.Generator().manual_seed(2)))
     assert clusters.measured[-1].radius < 0.1 * clusters.null[-1].radius
+
+
+def test_the_null_is_the_mean_over_many_draws_with_their_range():
+    states = cloud(100)
+    found = spread(states, seed=4)
+    draws = [all_pairs(draw).mean() / 2 for draw in matched_gaussian(states, 4, 2000).split(100)]
+    assert (found.n_draws, found.null[-1].n_vectors) == (20, 2000)
+    assert [found.null[-1].radius, *found.null_range] == pytest.approx([np.mean(draws), min(draws), max(draws)])
+    assert found.null_range[1] > 1.1 * found.null_range[0]  # one draw alone would say either
+    assert spread(states, seed=5).null[-1].radius == pytest.approx(found.null[-1].radius, rel=0.02)
+
+
+def test_many_vectors_have_fewer_draws(monkeypatch):
+    monkeypatch.setattr("memlab.measures.spread._DRAWN", 1000)
+    assert [spread(cloud(n)).n_draws for n in (40, 300, 1200)] == [20, 3, 1]
 
 
 def test_doubles_are_counted_and_named_apart():

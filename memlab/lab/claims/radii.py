@@ -7,6 +7,7 @@ from memlab.lab.claims.claim import CORRECTED, FAILS, HOLDS, OPEN, Claim, Figure
 from memlab.lab.claims.energies import PAPER
 from memlab.lab.claims.evidence import Evidence
 from memlab.lab.claims.partition import by_quadrature
+from memlab.lab.distances import of_the_null
 from memlab.render.scale import decimal, short
 from memlab.theory import matched, partition, radius, sizes
 
@@ -107,8 +108,8 @@ def measured_radius(seed: int, known: Evidence | None) -> Claim:
     verdict, why = _told_of_radius(found)
     before = known.untrained_radius
     control = f", untrained {decimal(before.measured[-1].radius)}" if before else ""
-    own = found.measured[-1].radius
-    measured = [Figure("radius", own, f"{decimal(own)} (Gaussian {decimal(found.null[-1].radius)}{control}), {found.layer_words}")]
+    own, null = found.measured[-1].radius, Figure("radius of Gaussian vectors", found.null[-1].radius, of_the_null(found))
+    measured = [Figure("radius", own, f"{decimal(own)} (Gaussian {decimal(null.value)}{control}), {found.layer_words}"), null]
     return Claim(*about, [*measured, *_balls(found)], verdict, why, "")
 
 
