@@ -26,7 +26,7 @@ _LABELS = {"x_label": "D (tokens)", "y_label": "N (parameters)"}
 def plan(
     context: typer.Context,
     tokens: Annotated[str | None, typer.Option(help="D: 90M, 1.5B, 12k.")] = None,
-    params: Annotated[str | None, typer.Option(help="N: parameters in attention and feed-forward, such as 124M.")] = None,
+    params: Annotated[str | None, typer.Option(help="N, such as 124M; each rule takes it as the parameters that it counts.")] = None,
     source: Annotated[str | None, typer.Option(help="In place of --tokens: a source of text, whose bits are counted.")] = None,
     fraction: Annotated[str, typer.Option(help="With --source: how much of it, such as 1%.")] = "all",
     settings: Annotated[
@@ -161,8 +161,9 @@ def _notes(found: "Sizing") -> list[str]:
 
     held, nearest = found.held, found.nearest
     notes = [
-        f"Data: {'' if held.exact else 'at most '}{decimal(held.bits_per_token)} bits a token, {held.how}. Capacity counts all "
-        "parameters, embeddings too; the other rules count attention and feed-forward only.",
+        f"Data: {'' if held.exact else 'at most '}{decimal(held.bits_per_token)} bits a token, {held.how}.",
+        "N: the paper and Kaplan count attention and feed-forward only, Chinchilla (Pearce and Song 2024) and the capacity (Morris et al. "
+        "2025) all parameters, embeddings too. By the first two a model has embeddings beside its N, and can hold more than its row says.",
         "N = O(D²) carries on the ratio 8.63e-10 that the paper measured between 40 and 80 million parameters; as stated the loss is then "
         "ln Z + 1/Z = 1, whatever the data. Kaplan: the loss is at most 2 % above that on endless data.",
         "Kaplan, Chinchilla: the loss on unseen web text by each law; training: what learning by heart alone reaches at best, with nothing "
@@ -179,7 +180,7 @@ def _notes(found: "Sizing") -> list[str]:
     if found.n_params:
         notes.append(f"Training takes at least {nbytes(least_memory(round(found.n_params)))} of memory for weights, gradients and AdamW.")
     if nearest:
-        size = f"N {short(nearest.n_params)}" + (f", D {short(nearest.n_tokens)}" if nearest.n_tokens else "")
+        size = f"N {short(nearest.n_params)} without embeddings" + (f", D {short(nearest.n_tokens)}" if nearest.n_tokens else "")
         command = f"memlab presets {shlex.quote(nearest.name)}"
         notes.append(f"Nearest preset: {nearest.name} ({size}); `{command}` measures it on this device, as --probe does.")
     return notes

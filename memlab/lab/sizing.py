@@ -35,10 +35,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Choice:
-    """N and D by one rule, and what to expect of them. Losses in nats per token.
+    """N and D by one rule, N as that rule counts it, and what to expect of them. Losses in nats per token.
 
-    kaplan, chinchilla: the loss on unseen text that these laws predict. training: the least training loss that the capacity allows, at
-    most so much where the bits of the data are a bound. regime: how much of the data can be memorised.
+    kaplan, chinchilla: the loss on unseen text that these laws predict. training: the least training loss that the capacity of N
+    parameters allows, at most so much where the bits of the data are a bound, or N leaves out embeddings. regime: how much of the data they
+    can memorise.
     """
 
     rule: str

@@ -1,8 +1,9 @@
 """Scaling laws to set beside the paper's N = O(D²): the loss of a model of N parameters on D tokens, and which size goes with which data.
 
-N counts attention and feed-forward, D tokens, losses are in nats per token of text like that of each source (web text in its own
-tokenizer): between texts and tokenizers only the shape of a curve carries over. Every size has its inverse. All raise UsageError for
-what is not positive.
+N counts attention and feed-forward for the paper and for Kaplan, all parameters for Chinchilla (Pearce and Song 2024, arXiv 2406.12907:
+most of their disagreement is due to that). D counts tokens, losses are in nats per token of text like that of each source (web text
+in its own tokenizer): between texts and tokenizers only the shape of a curve carries over. Every size has its inverse. All raise UsageError
+for what is not positive.
 """
 
 import math

@@ -11,7 +11,7 @@ MEASURED_BETWEEN = {39.95e6: (190.38e6, 214.18e6), 60.26e6: (237.98e6, 261.78e6)
 
 
 def transformer_params(n_layer: int, n_embd: int, n_inner: int | None = None) -> int:
-    """N as the paper counts it: the weights of attention and feed-forward, without biases, norms and embeddings.
+    """The matrices of attention and feed-forward, which are N but for biases: a model that is built counts these too, 9·d more a block.
 
         N = l · (4·d² + 2·d·d_ff), which is 12·l·d² for d_ff = 4·d
 

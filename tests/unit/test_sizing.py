@@ -104,6 +104,7 @@ def test_the_command_shows_picture_table_and_notes(plan, monkeypatch):
     assert status == 0
     for words in ("as given", "N = O(D²), as stated", "Nearest preset: owt-1", "D (tokens)", "Kaplan", "6·N·D = 6.70e+16 FLOP"):
         assert words in said.out
+    assert "Chinchilla (Pearce and Song 2024) and the capacity (Morris et al. 2025) all parameters" in " ".join(said.out.split())
     status, said = plan("--tokens", "12k", "--json")
     assert json.loads(said.out)["n_tokens"] == 12_000
 
