@@ -16,7 +16,7 @@ from memlab.render.safe import safe
 
 if TYPE_CHECKING:
     from memlab.lab.alignment import Alignment
-    from memlab.measures.alignment import Mean
+    from memlab.measures.estimates import Estimate
 
 _TALLEST = 16  # rows of the curves
 _POINTS = 3  # with fewer the tables say it all
@@ -141,7 +141,7 @@ def _table(found: "Alignment", reading: str) -> None:
     )
 
 
-def _interval(mean: "Mean | None") -> str | None:
+def _interval(mean: "Estimate | None") -> str | None:
     """A mean with the longer half of its interval."""
     return f"{mean.value:+.3f} ±{max(mean.high - mean.value, mean.value - mean.low):.3f}" if mean else None
 

@@ -148,10 +148,15 @@ def _passages(some: "list[Passage]") -> str:
 
 
 def _notes(course: "Course") -> None:
+    from memlab.lab.asking import resampled
+
+    last = course.moments[-1]
+    shares = {"training text": last.training, "held-out text": last.held_out}
+    numbers = {part: of[Of.passages.value].held.n_documents for part, of in shares.items()}
     say_paragraphs(
         "Held: a passage is continued word for word from its first half, greedily; a token is the likeliest after its true prefix. "
         "Forgotten since: held at an earlier checkpoint of these, not at this one. Held-out text is held and lost by guessing: only what "
-        "training text has beyond that is memory."
+        f"training text has beyond that is memory. In brackets 95 % intervals {resampled(numbers)}."
     )
     if course.n_skipped:
         say_paragraphs(f"{course.n_skipped:,} other checkpoints were left out; see --points.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from memlab.data.building import Progress, quiet
 from memlab.errors import UnknownName, UsageError
-from memlab.lab.asking import Asked, Choice, cautions
+from memlab.lab.asking import Asked, Choice, cautions, resampled
 from memlab.lab.collapse import AUTO, frozen_betas
 from memlab.lab.measured import kept
 from memlab.lab.sampling import choose_checkpoint
@@ -182,8 +182,10 @@ def sentences(found: Alignment, reading: str) -> list[str]:
 
 def notes(found: Alignment) -> list[str]:
     """How the figures came about, and what keeps them from saying more."""
+    one = {part: found.last.at(found.last.blocks[0], READINGS[0], part).lowers_energy for part in PARTS}
+    how = resampled({WORDS[part]: shares.n_documents for part, shares in one.items()})
     words = [
-        "Cosine of each update with -∇E at the block's input; ± is a 95 % interval from resampling rows of text. Above: how many of the "
+        f"Cosine of each update with -∇E at the block's input; ± is a 95 % interval {how}. Above: how many of the "
         "controls it lies above on training text. Shuffled: each coordinate permuted over the patterns; Gaussian: of their mean and "
         "covariance."
     ]
@@ -253,7 +255,7 @@ def _measured(
                 layer = names[block - 1 if reading == "before" else block]
                 value = _beta(beta, frozen, layer)
                 patterns = states.patterns[layer]
-                found += measure.alignment(block, before, after, states.rows, reading, patterns, value, asked.choice.seed)
+                found += measure.alignment(block, before, after, states.where, reading, patterns, value, asked.choice.seed)
                 progress("", 0, None, "")
         return {**asked.drawn.sizes, "aligned": [asdict(one) for one in found]}
 
@@ -265,10 +267,10 @@ def _measured(
 
 
 def _means(row: dict[str, Any]) -> dict[str, Any]:
-    from memlab.measures.alignment import Mean
+    from memlab.measures.estimates import Estimate
 
     names = ("cosine", "lowers_nearest", "lowers_energy", "margin")
-    return {name: None if row[name] is None else Mean(**row[name]) for name in names}
+    return {name: None if row[name] is None else Estimate(**row[name]) for name in names}
 
 
 def _blocks(words: str, n: int) -> list[int]:

@@ -104,6 +104,12 @@ def cautions(cuts: Mapping[str, str]) -> list[str]:
     return [*own, _REPEATED] + [words.format(runs=named[cut]) for cut, words in _CAUTIONS.items() if cut in named]
 
 
+def resampled(numbers: Mapping[str, int]) -> str:
+    """How intervals came about, of so many documents of each part: `from resampling documents (4 of training text, 9 of held-out text)`."""
+    alone = ", of a single one its rows" if 1 in numbers.values() else ""
+    return f"from resampling documents{alone} ({', '.join(f'{number:,} of {part}' for part, number in numbers.items())})"
+
+
 def in_common(asked: Sequence[Asked]) -> list[Asked]:
     """The same runs with as many patterns and as many queries each: what the smallest has. One run stays as it is."""
     while len(asked) > 1:

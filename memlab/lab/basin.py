@@ -16,10 +16,10 @@ from memlab.rundir import RunDir
 if TYPE_CHECKING:
     import numpy as np
 
+    from memlab.measures.estimates import Estimate
     from memlab.measures.prompts import Drawn
     from memlab.measures.queries import Queries
     from memlab.measures.recovery import Disturbance
-    from memlab.measures.returning import Rate
     from memlab.memory.rows import Rows
 
 PARTS = ("training", "validation")
@@ -27,8 +27,7 @@ CURVES = ("continuation", "truth", "fixed_point", "pattern")  # the same as undi
 EMBEDDINGS, TOKENS = "embeddings", "tokens"
 NOISE_LEVELS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 TOKEN_LEVELS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
-_FORMAT = 1  # raise it whenever the same wishes would give other numbers
-_INTERVAL = "Clopper-Pearson, 95 %"
+_FORMAT = 2  # raise it whenever the same wishes would give other numbers
 _PROMPTS, _QUERIES = 0, 1  # in the seeds of what is drawn
 
 
@@ -103,10 +102,9 @@ class Basin:
     n_patterns: int
     n_own: int
     seed: int
-    interval: str
     control: dict[str, Control]
     levels: list[float]
-    curves: "dict[str, dict[str, list[Rate]]]"
+    curves: "dict[str, dict[str, list[Estimate]]]"
     half: dict[str, dict[str, float | None]]
 
 
@@ -187,14 +185,14 @@ def _measure(memory: RunMemory, wishes: Wishes, layer: str | None, where: str, p
     asked = {part: _ask(memory, wishes, layer, queries[part], where, patterns, beta, progress) for part in PARTS}
     curves = {name: {part: (said if name in said[part] else asked)[part][name] for part in PARTS} for name in CURVES}
     half = {
-        name: {part: half_level(wishes.all_levels, [rate.share for rate in rates]) for part, rates in by_part.items()}
+        name: {part: half_level(wishes.all_levels, [rate.value for rate in rates]) for part, rates in by_part.items()}
         for name, by_part in curves.items()
     }
     n_repeated = {part: prompts[part].n_repeated + queries[part].n_repeated for part in PARTS}
     control = {part: Control(n_repeated=n_repeated[part], **said[part]["control"], **asked[part]["control"]) for part in PARTS}
     unit = memory.scale(layer) if layer else None
     norm = asked["training"]["norm"]
-    about = (memory.step, wishes.what, layer, unit, norm, wishes.tokens, where, beta, len(patterns), n_own, wishes.seed, _INTERVAL)
+    about = (memory.step, wishes.what, layer, unit, norm, wishes.tokens, where, beta, len(patterns), n_own, wishes.seed)
     return Basin(*about, control, wishes.all_levels, curves, half)
 
 
@@ -213,11 +211,11 @@ def _say(memory: RunMemory, wishes: Wishes, layer: str | None, prompts: "Drawn",
         progress(f"continuing disturbed {prompts.part} text", number, len(wishes.all_levels), "levels")
         drawn = zip(prompts.groups, texts, strict=True)
         found.append([continuations(memory.model, text, group.truth.shape[1], disturbance, level, end) for group, text in drawn])
-    truth = [group.truth for group in prompts.groups]
+    truth, documents = [group.truth for group in prompts.groups], np.concatenate([group.documents for group in prompts.groups])
     alike = chance([tuple(row) for group in found[0] for row in group.tolist()])
     return {
-        "continuation": [rate(_equal_rows(said, found[0])) for said in found],
-        "truth": [rate(_equal_rows(said, truth)) for said in found],
+        "continuation": [rate(_equal_rows(said, found[0]), documents) for said in found],
+        "truth": [rate(_equal_rows(said, truth), documents) for said in found],
         "control": {"n_prompts": len(prompts), "chance_of_continuation": alike},
     }
 
@@ -251,9 +249,10 @@ def _ask(
     settled = found.converged[: len(texts.ids)]
     labels, n_points = distinct_points(found.fixed_points[: len(texts.ids)][settled], SAME * scale)
     norm = float(last_states(memory.model, texts, layer, disturbance, 0.0).norm(dim=1).median()) if layer else None
+    documents = at.documents[settled.cpu().numpy()]
     return {
-        "fixed_point": [rate(row[settled]) for row in ends],
-        "pattern": [rate(row[settled]) for row in nearest],
+        "fixed_point": [rate(row[settled].cpu().numpy(), documents) for row in ends],
+        "pattern": [rate(row[settled].cpu().numpy(), documents) for row in nearest],
         "norm": norm,
         "control": {
             "n_queries": len(texts.ids),
@@ -319,9 +318,9 @@ def _patterns(memory: RunMemory, where: str, queries: "Queries") -> "tuple[Rows,
 
 
 def _from_plain(table: dict[str, Any]) -> Basin:
-    from memlab.measures.returning import Rate
+    from memlab.measures.estimates import Estimate
 
     curves = {
-        name: {part: [Rate(**rate) for rate in rates] for part, rates in by_part.items()} for name, by_part in table["curves"].items()
+        name: {part: [Estimate(**rate) for rate in rates] for part, rates in by_part.items()} for name, by_part in table["curves"].items()
     }
     return Basin(**{**table, "curves": curves, "control": {part: Control(**values) for part, values in table["control"].items()}})

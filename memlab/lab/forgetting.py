@@ -145,12 +145,12 @@ class _Held:
 
         if unit == "passages":
             extracted = self.scores == 1
-            return course(extracted[..., None], np.ones((*extracted.shape[1:], 1), bool), seed)
+            return course(extracted[..., None], np.ones((*extracted.shape[1:], 1), bool), self.some.documents, seed)
         there = self.some.targets != IGNORED
         right = np.zeros((len(self.found), *there.shape), bool)
         for one, rows in zip(right, self.found, strict=True):
             one[there] = np.frombuffer("".join(rows["right"]).encode(), np.uint8) == ord("1")
-        return course(right, there, seed)
+        return course(right, there, self.some.documents, seed)
 
 
 def _material(memory: RunMemory, n: int | None, seed: int) -> "Material":

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from memlab.lab.asking import resampled
 from memlab.lab.basin import EMBEDDINGS, PARTS, TOKENS, Basin
 from memlab.render.scale import decimal, percent
 from memlab.render.series import Floor, Series
 
 if TYPE_CHECKING:
-    from memlab.measures.returning import Rate
+    from memlab.measures.estimates import Estimate
 
 PART_NAMES = {"training": "training text", "validation": "held-out text"}
 CURVE_NAMES = {"continuation": "same", "truth": "true", "fixed_point": "fixed point", "pattern": "pattern"}
@@ -19,7 +20,7 @@ def series(found: Basin, curve: str, color: int = 0) -> list[Series]:
     """A recovery curve of each part, shares over levels, in the colours from a number on."""
     curves = found.curves[curve].items()
     return [
-        Series(PART_NAMES[part], found.levels, [rate.share for rate in rates], role="validation", color=color + number)
+        Series(PART_NAMES[part], found.levels, [rate.value for rate in rates], role="validation", color=color + number)
         for number, (part, rates) in enumerate(curves)
     ]
 
@@ -86,9 +87,10 @@ def notes(found: Basin, run: str) -> list[str]:
         f"and {held_out.n_queries} other positions, which reach {training.n_fixed_points} and {held_out.n_fixed_points} fixed points "
         f"undisturbed.{dropped}"
     )
+    how = resampled({PART_NAMES[part]: rates[0].n_documents for part, rates in found.curves["continuation"].items()})
     lines.append(
         f"Columns: percent of passages with the same greedy continuation as undisturbed, with the true one, with the same fixed point of "
-        f"the retrieval, and with the same pattern nearest to it; in brackets exact intervals ({found.interval}). Half is read off "
+        f"the retrieval, and with the same pattern nearest to it; in brackets 95 % intervals {how}. Half is read off "
         f"the straight line between two levels{'' if found.unit else '; replaced tokens are rounded up to whole ones'}. Seed {found.seed}."
     )
     if found.step:
@@ -109,15 +111,15 @@ def rows(found: Basin) -> list[dict[str, Any]]:
     return listed
 
 
-def interval(rate: "Rate") -> str:
+def interval(rate: "Estimate") -> str:
     """A share with its interval, in percent: `52 (39-65)`."""
-    return f"{100 * rate.share:.0f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
+    return f"{100 * rate.value:.0f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
 
 
 def reading(found: Basin) -> str:
     """One sentence: how far half of each part comes back, whether the parts differ, and whether coming back means anything."""
     reached = _reached(found, "continuation", "keep their continuation")
-    known = " and ".join(f"{rates[0].returned} of {rates[0].of}" for rates in found.curves["truth"].values())
+    known = " and ".join(f"{round(rates[0].value * rates[0].n)} of {rates[0].n}" for rates in found.curves["truth"].values())
     said = f"{reached} ({_apart(found, 'continuation')}; undisturbed, {known} are continued truly)"
     alike = max(found.control[part].chance_of_fixed_point for part in PARTS)
     if alike >= _ALIKE:

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from memlab.measures import estimates
+from memlab.measures.estimates import Estimate
+from memlab.measures.places import Where
 from memlab.memory.radius import matched_gaussian, typical_distance
 from memlab.memory.retrieval import TOLERANCE, retrieval_step
 from memlab.memory.rows import Rows
 from memlab.memory.search import search
 
-VERSION = 1  # raise it whenever other numbers are computed
+VERSION = 2  # raise it whenever other numbers are computed
 Reading = Literal["before", "after"]
 STORED, SHUFFLED, GAUSSIAN = "stored", "shuffled", "gaussian"
-NULLS = (SHUFFLED, GAUSSIAN)
-LEVEL = 0.95
-_RESAMPLED = 2000
 
 
 class Moves(NamedTuple):
@@ -27,16 +27,6 @@ class Moves(NamedTuple):
     cosine: Tensor
     lowers_nearest: Tensor
     lowers_energy: Tensor
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over `n` queries, and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -55,11 +45,11 @@ class Aligned:
     part: str
     patterns: str
     beta: float
-    cosine: Mean | None
-    lowers_nearest: Mean
-    lowers_energy: Mean
+    cosine: Estimate | None
+    lowers_nearest: Estimate
+    lowers_energy: Estimate
     still: int
-    margin: Mean | None = None
+    margin: Estimate | None = None
 
 
 def moves(before: Tensor, after: Tensor, patterns: Rows, beta: float = 1.0) -> Moves:
@@ -84,16 +74,16 @@ def alignment(
     block: int,
     before: Mapping[str, Tensor],
     after: Mapping[str, Tensor],
-    rows: Mapping[str, np.ndarray],
+    where: Mapping[str, Where],
     reading: Reading,
     patterns: Tensor,
     beta: float = 1.0,
     seed: int = 0,
 ) -> list[Aligned]:
-    """One block in one reading: the states before and after it by part (B, C), and the row of the text that each is in (B,).
+    """One block in one reading: the states before and after it by part (B, C), and where in the text each is.
 
-    Against the stored patterns (P, C) and both nulls, which are drawn once by the seed. Queries of one row are not independent: intervals
-    are from resampling whole rows.
+    Against the stored patterns (P, C) and both nulls, which are drawn once by the seed. Queries of one document are not independent:
+    intervals are from resampling whole documents, or rows where all queries of a part are of one document.
     """
     parts = list(before)
     sets = {STORED: patterns, SHUFFLED: shuffled(patterns, seed), GAUSSIAN: matched_gaussian(patterns, seed)}
@@ -106,10 +96,10 @@ def alignment(
         real = by_part[STORED][number].cosine
         for name in sets:
             one = by_part[name][number]
-            means = [bootstrap(value, rows[part], seed) for value in one]
-            margin = None if name == STORED else bootstrap(real - one.cosine, rows[part], seed)
+            cosine, shares = _mean(one.cosine, where[part], seed), [_share(lower, where[part], seed) for lower in one[1:]]
+            margin = None if name == STORED else _mean(real - one.cosine, where[part], seed)
             still = int(one.cosine.isnan().sum())
-            aligned.append(Aligned(block, reading, part, name, beta, means[0], means[1], means[2], still, margin))
+            aligned.append(Aligned(block, reading, part, name, beta, cosine, *shares, still, margin))
     return aligned
 
 
@@ -119,19 +109,12 @@ def shuffled(patterns: Tensor, seed: int = 0) -> Tensor:
     return patterns.gather(0, torch.from_numpy(order.T.copy()).to(patterns.device))
 
 
-def bootstrap(values: Tensor, groups: np.ndarray, seed: int = 0, n: int = _RESAMPLED) -> Mean | None:
-    """The mean of values (B,) with the 95 % interval of the percentile bootstrap over groups (B,).
-
-    Whole groups are drawn with replacement, n times. With one group there is nothing to resample: the interval is the mean itself. NaN are
-    left out; None where all are.
-    """
-    numbers = values.double().cpu().numpy()
+def _mean(values: Tensor, where: Where, seed: int) -> Estimate | None:
+    """The mean of the values (B,) that are numbers; None where none is."""
+    numbers = values.cpu().numpy()
     kept = ~np.isnan(numbers)
-    if not kept.any():
-        return None
-    _, which = np.unique(groups[kept], return_inverse=True)
-    counts, sums = np.bincount(which), np.bincount(which, numbers[kept])
-    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=n)
-    means = (drawn @ sums) / (drawn @ counts)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Mean(float(sums.sum() / counts.sum()), float(low), float(high), int(counts.sum()))
+    return estimates.mean(numbers[kept], seed, where.documents[kept], where.rows[kept]) if kept.any() else None
+
+
+def _share(held: Tensor, where: Where, seed: int) -> Estimate:
+    return estimates.share(held.cpu().numpy(), seed, where.documents, where.rows)

@@ -11,7 +11,7 @@ from memlab.data.rows import RunData
 from memlab.errors import DataError
 from memlab.measures.hidden import layer_names
 from memlab.measures.patterns import collect_states, pattern_places
-from memlab.measures.places import DocumentPlaces, Places, WindowPlaces
+from memlab.measures.places import DocumentPlaces, Places, Where, WindowPlaces
 from memlab.measures.queries import Queries, draw_queries
 from memlab.memory.store import sample_rows
 
@@ -49,14 +49,16 @@ class Drawn:
 
 @dataclass(frozen=True)
 class DrawnStates:
-    """The states at the places drawn, by layer: `patterns` (P, C), `queries` of each part (B, C), and the row that each query is in (B,).
+    """The states at the places drawn, by layer: `patterns` (P, C), `queries` of each part (B, C).
 
-    Queries of one row are no independent observations.
+    `documents` (P,) are those of the patterns, `where` says of each part where its queries are: what is of one document, or in one row, is
+    no independent observation.
     """
 
     patterns: dict[str, Tensor]
     queries: dict[str, dict[str, Tensor]]
-    rows: dict[str, np.ndarray]
+    documents: np.ndarray
+    where: dict[str, Where]
 
 
 def draw(data: RunData, context: int, n_patterns: int, n_queries: int, positions: str = "all", seed: int = 0) -> Drawn:
@@ -86,13 +88,10 @@ def draw(data: RunData, context: int, n_patterns: int, n_queries: int, positions
 def states_of(model: PreTrainedModel, drawn: Drawn, names: list[str] | None = None, progress: Progress = quiet) -> DrawnStates:
     """The states of a model at the places drawn, in some layers, all by default, held in memory as float32."""
     names = layer_names(model) if names is None else names
-    patterns = collect_states(model, drawn.places, drawn.numbers, names, progress).by_layer
-    queries: dict[str, dict[str, Tensor]] = {}
-    rows: dict[str, np.ndarray] = {}
-    for part, asked in drawn.queries.items():
-        found = collect_states(model, asked.places, asked.numbers, names, progress)
-        queries[part], rows[part] = found.by_layer, found.where.rows
-    return DrawnStates(patterns, queries, rows)
+    patterns = collect_states(model, drawn.places, drawn.numbers, names, progress)
+    found = {part: collect_states(model, asked.places, asked.numbers, names, progress) for part, asked in drawn.queries.items()}
+    queries, where = {part: one.by_layer for part, one in found.items()}, {part: one.where for part, one in found.items()}
+    return DrawnStates(patterns.by_layer, queries, patterns.where.documents, where)
 
 
 def _some(queries: Queries, n: int, seed: int) -> Queries:

@@ -27,10 +27,6 @@ class Estimate:
     how: str
     n_documents: int | None = None
 
-    def overlaps(self, other: "Estimate") -> bool:
-        """Whether the two intervals share a value: then the figures are not told apart."""
-        return self.low <= other.high and other.low <= self.high
-
 
 def rate(k: int, n: int) -> Estimate:
     """k of n independent ones, with the exact interval of the binomial distribution (Clopper and Pearson 1934).
@@ -42,27 +38,30 @@ def rate(k: int, n: int) -> Estimate:
     return Estimate(k / n, *clopper_pearson(k, n), n, "Clopper-Pearson")
 
 
-def share(found: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> Estimate:
-    """The share of observations (n,) bool that are true.
+def share(found: np.ndarray, seed: int = 0, documents: np.ndarray | None = None, rows: np.ndarray | None = None) -> Estimate:
+    """The share of observations (n,) bool that are true. `rows` (n,) are given where several are in one.
 
-    Exact as `rate` where each is of a document of its own, or all are of one. Else from resampling documents, and at least as wide as
-    the exact interval over observations, since few that are true are resampled too narrowly. Where none or all are true there is nothing
-    to resample: the interval is then the exact one of as many documents as there are.
+    Exact as `rate` where each is of a document of its own, or all are of one, each of a row of its own. Else from resampling documents, and
+    at least as wide as the exact interval over observations, since few that are true are resampled too narrowly. Where none or all are true
+    there is nothing to resample: the interval is then the exact one of as many documents as there are.
     """
-    groups = groups_of(len(found), documents)
+    groups = groups_of(len(found), documents, rows)
     k, n = int(found.sum()), len(found)
     exact = rate(k, n)
     if groups.are_single:
         how = f"{exact.how} over {groups.words}" if groups.n_documents == 1 < n else exact.how
         return Estimate(exact.value, exact.low, exact.high, n, how, groups.n_documents)
     low, high = clopper_pearson(groups.m if k else 0, groups.m) if k in (0, n) else percentiles(_ratios(groups, found, seed=seed), groups.m)
-    how = "Clopper-Pearson on documents" if k in (0, n) else "bootstrap over documents, at least Clopper-Pearson"
+    how = f"Clopper-Pearson on {groups.words}" if k in (0, n) else f"bootstrap over {groups.words}, at least Clopper-Pearson"
     return Estimate(exact.value, min(low, exact.low), max(high, exact.high), n, how, groups.n_documents)
 
 
-def mean(values: np.ndarray, seed: int = 0, documents: np.ndarray | None = None) -> Estimate:
-    """The mean of observations (n,), with its percentile bootstrap interval (Efron 1979; 1,000 resamples drawn by the seed)."""
-    groups = groups_of(len(values), documents)
+def mean(values: np.ndarray, seed: int = 0, documents: np.ndarray | None = None, rows: np.ndarray | None = None) -> Estimate:
+    """The mean of observations (n,), with its percentile bootstrap interval (Efron 1979; 1,000 resamples drawn by the seed).
+
+    `rows` (n,) are given where several observations are in one.
+    """
+    groups = groups_of(len(values), documents, rows)
     return Estimate(float(values.mean()), *percentiles(_ratios(groups, values, seed=seed), groups.m), *_about(groups))
 
 

@@ -21,15 +21,16 @@ class Shares:
     never: Estimate
 
 
-def course(held: np.ndarray, there: np.ndarray, seed: int = 0) -> list[Shares]:
+def course(held: np.ndarray, there: np.ndarray, documents: np.ndarray, seed: int = 0) -> list[Shares]:
     """The shares at each of S checkpoints, which sum to 1, of what n rows have in m places: held (S, n, m) bool, there (n, m) bool.
 
-    Places that are not `there` do not count. With one place a row intervals are exact (Clopper-Pearson), else from resampling rows.
+    Places that are not `there` do not count. Intervals are from resampling the documents (n,) that rows begin in, as `estimates.share` with
+    one place a row, else as `estimates.ratio`.
     """
     held = held & there
     before = held_before(held)
     return [
-        Shares(*(_share(some, there, seed) for some in (now, once & ~now, there & ~now & ~once)))
+        Shares(*(_share(some, there, documents, seed) for some in (now, once & ~now, there & ~now & ~once)))
         for now, once in zip(held, before, strict=True)
     ]
 
@@ -45,7 +46,7 @@ def times_forgotten(held: np.ndarray) -> np.ndarray:
     return (held[:-1] & ~held[1:]).sum(0)
 
 
-def _share(chosen: np.ndarray, there: np.ndarray, seed: int) -> Estimate:
+def _share(chosen: np.ndarray, there: np.ndarray, documents: np.ndarray, seed: int) -> Estimate:
     if there.shape[1] == 1:
-        return estimates.rate(int(chosen.sum()), int(there.sum()))
-    return estimates.ratio(chosen.sum(1), there.sum(1), seed)
+        return estimates.share(chosen[there], seed, documents[there[:, 0]])
+    return estimates.ratio(chosen.sum(1), there.sum(1), seed, documents)

@@ -20,11 +20,13 @@ _AS_MANY = 2  # times the prompts asked for are drawn, since some are left out
 
 @dataclass(frozen=True)
 class Prompts:
-    """n prompts `ids` (n, k) of one length, the tokens that truly follow, `truth` (n, m), and the numbers of their `rows` (n,)."""
+    """n prompts `ids` (n, k) of one length, the tokens that truly follow, `truth` (n, m), the numbers of their `rows` and the `documents`
+    that these begin in, (n,) each."""
 
     ids: np.ndarray
     truth: np.ndarray
     rows: np.ndarray
+    documents: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,7 +76,7 @@ def _drawn(part: Part, groups_of, numbers: np.ndarray, fresh: np.ndarray, n: int
 
 def _of_windows(stream: Stream, rows: np.ndarray, context: int, length: int, n_tokens: int) -> list[Prompts]:
     tokens = _windows(stream, rows, context, 0, length + n_tokens)
-    return [Prompts(tokens[:, :length], tokens[:, length:], rows)]
+    return [Prompts(tokens[:, :length], tokens[:, length:], rows, stream.locate(rows * context)[0])]
 
 
 def _windows(stream: Stream, rows: np.ndarray, context: int, first: int, last: int) -> np.ndarray:
@@ -92,5 +94,5 @@ def _of_documents(documents: DocumentRows, rows: np.ndarray, context: int, n_tok
         truth = np.full((len(some), min(n_tokens, context - length + 1)), end, np.int64)
         follows = targets[:, length - 1 : length - 1 + truth.shape[1]]
         truth[:, : follows.shape[1]] = np.where(follows >= 0, follows, end)  # what is padded is not predicted
-        groups.append(Prompts(inputs[:, :length], truth, some))
+        groups.append(Prompts(inputs[:, :length], truth, some, documents.numbers(some)))
     return groups

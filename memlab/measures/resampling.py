@@ -42,22 +42,27 @@ class Groups:
         return (np.bincount(generator.integers(0, self.m, self.m), minlength=self.m) for _ in range(RESAMPLES))
 
 
-def groups_of(n: int, documents: np.ndarray | None = None) -> Groups:
+def groups_of(n: int, documents: np.ndarray | None = None, rows: np.ndarray | None = None) -> Groups:
     """What n observations are resampled by: the documents (n,) that they belong to.
 
-    Each is a group of its own where no documents are given, and where all are of one: nothing can then be told about other documents.
-    Raises ValueError for documents of another number than the observations.
+    Where none are given and where all are of one, nothing can be told about other documents: groups are then the rows (n,) that
+    observations are in, or each is a group of its own. Raises ValueError for documents of another number than the observations.
     """
+    which, m = (np.arange(n), n) if rows is None else _numbered(rows)
     if documents is None:
-        return Groups(np.arange(n), n, None, "rows")
+        return Groups(which, m, None, "rows")
     if len(documents) != n:
         raise ValueError(f"{n} observations belong to {len(documents)} documents; there must be one for each")
-    different, which = np.unique(documents, return_inverse=True)
-    if len(different) == 1 < n:
-        return Groups(np.arange(n), n, 1, "rows of one document")
-    if len(different) == n:  # in the order that they come in, as without documents
-        which = np.arange(n)
-    return Groups(which, len(different), len(different), "documents")
+    by_document, n_documents = _numbered(documents)
+    if n_documents == 1 < n:
+        return Groups(which, m, 1, "rows of one document")
+    return Groups(by_document, n_documents, n_documents, "documents")
+
+
+def _numbered(names: np.ndarray) -> tuple[np.ndarray, int]:
+    """The number of each name (n,), from 0 on, and how many there are; where all differ, in the order that they come in."""
+    different, which = np.unique(names, return_inverse=True)
+    return (np.arange(len(names)) if len(different) == len(names) else which), len(different)
 
 
 def percentiles(values: np.ndarray, m: int) -> tuple[float, float]:

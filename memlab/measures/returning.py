@@ -1,34 +1,22 @@
-"""How often something comes back: shares with their exact intervals, and what chance alone would give."""
+"""How often something comes back: shares with their intervals, and what chance alone would give."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from memlab.measures.intervals import clopper_pearson
+from memlab.measures import estimates
+from memlab.measures.estimates import Estimate
 from memlab.memory.retrieval import SAME, Descent
 
 _DUST = 1e-9  # of the length of a fixed point: where all patterns are equal there is no scale
 
 
-@dataclass(frozen=True)
-class Rate:
-    """How many of some passages came back, their `share`, and its exact 95 % interval (Clopper-Pearson)."""
-
-    returned: int
-    of: int
-    share: float
-    low: float
-    high: float
-
-
-def rate(returned: np.ndarray | Tensor) -> Rate:
-    """The rate of n answers (n,) bool; of none it is 0 of 0, with the interval 0 to 1."""
-    n, of = int(returned.sum()), len(returned)
-    return Rate(n, of, n / of if of else 0.0, *clopper_pearson(n, of))
+def rate(returned: np.ndarray, documents: np.ndarray) -> Estimate:
+    """The share of n answers (n,) bool that came back, to questions from some documents (n,); of none it is 0, somewhere from 0 to 1."""
+    return estimates.share(returned, 0, documents) if len(returned) else Estimate(0.0, 0.0, 1.0, 0, "nothing to count", 0)
 
 
 def chance(labels: Sequence[Hashable]) -> float:

@@ -36,7 +36,7 @@ def excerpts(found: _Found, with_intervals: bool) -> str:
     """Where the shares come from that the passage's are compared with."""
     n, left_out = found["n_excerpts"], found["n_left_out"]
     words = f"Shares in training and held-out text: the mean of {n['training']} and {n['validation']} excerpts (seed {found['seed']})"
-    words += ", in brackets its 95 % interval by resampling them." if with_intervals else "."
+    words += ", in brackets its 95 % interval by resampling their documents." if with_intervals else "."
     return words + (f" {left_out:,} held-out ones were left out: they stand in the training text too." if left_out else "")
 
 

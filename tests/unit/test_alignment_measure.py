@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from memlab.measures.alignment import GAUSSIAN, SHUFFLED, STORED, alignment, bootstrap, moves, shuffled
+from memlab.measures.alignment import GAUSSIAN, SHUFFLED, STORED, alignment, moves, shuffled
+from memlab.measures.places import Where
 from memlab.memory.energy import energy_gradient, layer_energy, nearest_squared_distance
 
 
 def cloud(n, width=12, scale=1.0, seed=0):
     return scale * torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+
+
+def places(documents, rows=None):
+    """Where queries are, as far as intervals look at it."""
+    n = len(documents)
+    return Where(np.arange(n) if rows is None else rows, np.zeros(n), documents, np.zeros(n), np.zeros(n))
 
 
 @pytest.mark.parametrize("beta", [0.1, 1.0, 5.0])
@@ -59,8 +66,8 @@ def test_blocks_that_retrieve_are_above_both_nulls_on_both_parts():
     patterns = 3 * torch.sign(cloud(60, 24))
     before = {"training": patterns[:20] + cloud(20, 24, 0.3, 1), "validation": patterns[20:50] + cloud(30, 24, 0.3, 2)}
     after = {part: states - 0.3 * energy_gradient(states, patterns).float() for part, states in before.items()}
-    rows = {part: np.arange(len(states)) for part, states in before.items()}
-    found = alignment(2, before, after, rows, "before", patterns)
+    where = {part: places(np.arange(len(states))) for part, states in before.items()}
+    found = alignment(2, before, after, where, "before", patterns)
     assert [(one.part, one.patterns) for one in found] == [(part, name) for part in before for name in (STORED, SHUFFLED, GAUSSIAN)]
     for one in found:
         assert (one.block, one.reading, one.still) == (2, "before", 0)
@@ -80,7 +87,7 @@ def test_each_part_is_measured_as_if_it_were_alone():
         1,
         {part: before[rows] for part, rows in parts.items()},
         {part: after[rows] for part, rows in parts.items()},
-        {part: np.arange(rows.stop - rows.start) for part, rows in parts.items()},
+        {part: places(np.arange(rows.stop - rows.start)) for part, rows in parts.items()},
         "after",
         patterns,
     )
@@ -89,22 +96,31 @@ def test_each_part_is_measured_as_if_it_were_alone():
         assert stored.cosine.value == pytest.approx(float(moves(before[rows], after[rows], patterns).cosine.mean()))
 
 
-def test_the_interval_of_a_mean_is_that_of_normal_theory_for_independent_values():
-    values = cloud(4000, 1)[:, 0] + 5
-    found = bootstrap(values, np.arange(4000))
-    error = 1.96 * float(values.std()) / 4000**0.5
-    assert found.value == pytest.approx(float(values.mean()), abs=1e-6)
-    assert (found.value - found.low, found.high - found.value) == pytest.approx((error, error), rel=0.1)
+def stored_of(documents, rows=None, still=0):
+    """How the updates of queries, of which some rest, are aligned: each dozen is nearly the same."""
+    n = len(documents)
+    centres = cloud(n // 12 + 1, seed=5)[torch.arange(n) // 12]
+    before = centres + cloud(n, seed=1, scale=0.01)
+    after = before + centres.flip(1) * (torch.arange(n) >= still)[:, None]
+    where = {"training": places(documents, rows)}
+    return alignment(1, {"training": before}, {"training": after}, where, "after", cloud(80))[0]
 
 
-def test_values_that_come_in_groups_have_a_wider_interval():
-    values = cloud(50, 1)[:, 0].repeat_interleave(20)
-    alone, grouped = bootstrap(values, np.arange(1000)), bootstrap(values, np.arange(1000) // 20)
-    assert alone.value == grouped.value
-    assert 3.5 < (grouped.high - grouped.low) / (alone.high - alone.low) < 5.5  # √20
+def test_intervals_resample_documents_which_hang_together():
+    documents = np.repeat(np.arange(20), 12)
+    alone, together = stored_of(np.arange(240)), stored_of(documents)
+    assert (together.cosine.n, together.cosine.n_documents, together.cosine.how) == (240, 20, "bootstrap over documents")
+    assert together.lowers_energy.n_documents == 20
+    assert together.cosine.value == alone.cosine.value
+    assert together.cosine.high - together.cosine.low > 2 * (alone.cosine.high - alone.cosine.low)
 
 
-def test_what_is_not_a_number_is_left_out_of_a_mean():
-    found = bootstrap(torch.tensor([1.0, torch.nan, 3.0]), np.array([0, 0, 1]))
-    assert (found.value, found.n) == (2, 2)
-    assert bootstrap(torch.full((3,), torch.nan), np.arange(3)) is None
+def test_of_a_single_document_its_rows_are_resampled():
+    found = stored_of(np.zeros(40, int), np.repeat(np.arange(8), 5))
+    assert (found.cosine.how, found.cosine.n_documents) == ("bootstrap over rows of one document", 1)
+
+
+def test_updates_without_a_direction_are_left_out_of_the_mean():
+    found = stored_of(np.repeat(np.arange(20), 3), still=6)
+    assert (found.still, found.cosine.n, found.cosine.n_documents, found.lowers_energy.n) == (6, 54, 18, 60)
+    assert stored_of(np.repeat(np.arange(20), 3), still=60).cosine is None

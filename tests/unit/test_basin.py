@@ -44,8 +44,8 @@ def test_undisturbed_everything_comes_back(home, windows, documents, rows, what)
     for part in PARTS:
         control = found.control[part]
         for curve in ("continuation", "fixed_point", "pattern"):
-            assert found.curves[curve][part][0].share == 1
-        assert [found.curves["continuation"][part][0].of, found.curves["fixed_point"][part][0].of] == [6, 6 - control.n_unsettled]
+            assert found.curves[curve][part][0].value == 1
+        assert [found.curves["continuation"][part][0].n, found.curves["fixed_point"][part][0].n] == [6, 6 - control.n_unsettled]
     assert (found.n_own > 0) == (rows == "documents")
     assert (found.unit is None) == (what == "tokens")
     assert recovered.reading(found).endswith(".")
@@ -53,7 +53,7 @@ def test_undisturbed_everything_comes_back(home, windows, documents, rows, what)
 
 def test_far_away_nothing_that_is_told_apart_comes_back(home, windows):
     found = basin(windows, home, Wishes(train=12, validation=12, tokens=6, levels=(1000.0,)))
-    assert found.curves["continuation"]["training"][-1].share < 0.5
+    assert found.curves["continuation"]["training"][-1].value < 0.5
 
 
 def test_results_follow_from_the_seed_and_are_kept(home, windows):
@@ -127,7 +127,7 @@ def found(home, windows):
 
 
 def with_shares(found, curve, training, held_out):
-    rates = {part: [dataclasses.replace(found.curves[curve][part][0], share=s, low=s, high=s) for s in shares] for part, shares in
+    rates = {part: [dataclasses.replace(found.curves[curve][part][0], value=s, low=s, high=s) for s in shares] for part, shares in
              (("training", training), ("validation", held_out))}  # fmt: skip
     return {**found.curves, curve: rates}
 
@@ -158,7 +158,7 @@ def test_the_command_prints_curves_a_table_and_a_sentence_within_the_width(home,
     lines = shown.stdout.splitlines()
     assert max(map(len, lines)) <= width
     assert shown.stdout.isascii()
-    assert "Clopper-Pearson" in " ".join(lines)
+    assert "95 % intervals from resampling documents" in " ".join(" ".join(lines).split())
 
 
 def test_the_command_speaks_json_and_writes_pictures(home, windows, tmp_path):
@@ -167,6 +167,6 @@ def test_the_command_speaks_json_and_writes_pictures(home, windows, tmp_path):
     shown = CliRunner().invoke(app, ["--home", str(home), *arguments])
     table = json.loads(shown.stdout)
     assert table["levels"] == [0, 0.5, 3]
-    assert table["curves"]["continuation"]["training"][0]["share"] == 1
+    assert table["curves"]["continuation"]["training"][0]["value"] == 1
     assert table["reading"]
     assert picture.read_bytes().startswith(b"<?xml")

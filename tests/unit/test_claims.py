@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import re
 import sys
 from dataclasses import asdict, replace
 
@@ -16,7 +17,7 @@ from memlab.lab.claims import evidence, radii
 from memlab.lab.measured import NotKeptError, kept, only_kept
 from memlab.lab.serving import Server, SupersededError
 from memlab.measures import collapse, separation
-from memlab.measures.alignment import Mean
+from memlab.measures.estimates import Estimate
 from memlab.memory import energy
 from memlab.memory.retrieval import descend
 from memlab.render import verdicts
@@ -206,6 +207,14 @@ def test_every_measured_figure_of_patterns_has_the_untrained_model_beside_it(mea
     assert all(measured[name].measured for name in ("proposition-1", "proposition-2", "proposition-3", "equation-8"))
 
 
+def test_what_assumption_1_rests_on_is_shown_with_its_number_and_interval(home, run, measured, monkeypatch):
+    monkeypatch.setattr(evidence.Evidence, "evaluations", [evaluated(4, 0.1, 6.0, (0.9, 0.1))])
+    found = one("assumption-1", run, home)
+    shown = [figure.words for figure in found.measured if "the ball" in figure.name]
+    assert re.match(r"[\d.]+ % \([\d.]+ % to [\d.]+ %\) of \d+ patterns \(untrained", shown[0])
+    assert re.search(r"retrieval from [\d.]+ % of \d+ patterns", found.why)
+
+
 def test_verdicts_follow_what_is_measured(home, run, measured, monkeypatch):
     """The same claims on a run whose patterns lie otherwise."""
     patterns = evidence.Evidence(run, home, 4).patterns
@@ -246,7 +255,7 @@ def test_the_radius_is_told_beside_theory_and_chance(home, run, measured, monkey
 )
 def test_alignment_is_told_by_all_blocks_above_all_controls_and_lower_energies(home, run, measured, monkeypatch, aligned, lowered, verdict):
     known = evidence.Evidence(run, home, 4).alignment
-    up, down, lower = (Mean(value, value - 0.1, value + 0.1, 12) for value in (0.5, -0.5, lowered))
+    up, down, lower = (Estimate(value, value - 0.1, value + 0.1, 12, "") for value in (0.5, -0.5, lowered))
 
     def moved(checkpoint):
         found = [
@@ -283,6 +292,7 @@ def test_delta_functions_are_told_of_overfitted_runs_by_their_wells(home, run, m
     monkeypatch.setattr(evidence.Evidence, "evaluations", rows)
     found = one("delta-functions", run, home)
     assert (found.verdict, found.needs) == (verdict, f"memlab collapse {run.word} OTHER")
+    assert ("as far as so many queries tell" in found.why) == (points != 1 and in_play == 1 and losses[1] > losses[0])
 
 
 def test_only_kept_measures_nothing(run, home):

@@ -80,7 +80,9 @@ def test_states_are_those_of_the_model_at_these_places(memory):
         expected = memory.model.transformer(alone, output_hidden_states=True).last_hidden_state[0, -1]
         found = memory.model.transformer.ln_f(states.queries["validation"]["2"][number])
         assert torch.allclose(found, expected, atol=1e-4)
-    assert np.array_equal(states.rows["validation"], where.rows)
+    assert np.array_equal(states.where["validation"].rows, where.rows)
+    assert np.array_equal(states.where["validation"].documents, where.documents)
+    assert np.array_equal(states.documents, drawn.places.take(drawn.numbers)[2].documents)
 
 
 def test_runs_are_cut_to_what_the_smaller_one_has(home):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memlab.measures import resampling
-from memlab.measures.estimates import Estimate, auc, difference, mean, rate, ratio, share
+from memlab.measures.estimates import auc, difference, mean, rate, ratio, share
 from memlab.measures.intervals import clopper_pearson
 from memlab.render.estimate import estimate_words
 
@@ -67,14 +67,6 @@ def test_scores_of_one_distribution_are_not_told_apart():
 def test_an_auc_needs_both_kinds():
     with pytest.raises(ValueError, match="both kinds"):
         auc(np.array([1.0]), np.array([]))
-
-
-def test_intervals_that_share_a_value_overlap():
-    def of(low, high):
-        return Estimate(0, low, high, 1, "")
-
-    assert of(0, 2).overlaps(of(2, 3))
-    assert not of(0, 1).overlaps(of(2, 3))
 
 
 def clustered(generator, n_documents, rows_each, own=0.3):

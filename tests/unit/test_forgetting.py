@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 def test_three_shares_are_those_counted_by_hand_and_sum_to_one():
     held = np.array([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0]], bool)[..., None]  # 3 checkpoints, 4 passages
-    found = course(held, np.ones((4, 1), bool))
+    found = course(held, np.ones((4, 1), bool), np.arange(4))
     assert [(one.held.value, one.forgotten.value, one.never.value) for one in found] == [(0.25, 0, 0.75), (0.5, 0, 0.5), (0.5, 0.25, 0.25)]
     assert found[2].held.how == "Clopper-Pearson"
 
@@ -40,8 +40,18 @@ def test_three_shares_are_those_counted_by_hand_and_sum_to_one():
 def test_tokens_are_counted_over_all_rows_and_padding_is_not():
     there = np.array([[True, True], [True, False]])
     held = np.array([[[1, 1], [0, 1]], [[0, 1], [0, 1]]], bool)
-    last = course(held, there)[-1]
+    last = course(held, there, np.arange(2))[-1]
     assert (last.held.value, last.forgotten.value, last.never.value) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+
+
+@pytest.mark.parametrize("n_places", [1, 3])
+def test_passages_of_one_document_hang_together(n_places):
+    generator, documents = np.random.default_rng(0), np.repeat(np.arange(12), 20)
+    held = (generator.random(12)[documents] < 0.5)[None, :, None].repeat(n_places, 2)  # all of a document, or nothing of it
+    alone, together = (course(held, np.ones((240, n_places), bool), of)[0].held for of in (np.arange(240), documents))
+    assert alone.value == together.value
+    assert together.high - together.low > 3 * (alone.high - alone.low)
+    assert (together.n_documents, "documents" in together.how) == (12, True)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -104,6 +114,7 @@ def test_the_command_lists_what_was_lost_and_writes_strict_json(run):
     said = call("--top", "2", "--of", "tokens")
     assert "passages forgotten since" in said
     assert "what was forgotten most first" in said
+    assert "95 % intervals from resampling documents" in " ".join(said.split())
     assert open_model(*run).data.corpus.name("train", 0)[:6] in said
     found = json.loads(call("--json"))
     assert len(found["moments"]) == 3

@@ -184,8 +184,12 @@ def test_chance_is_the_share_of_pairs_that_are_alike():
 
 
 def test_rates_and_the_level_at_which_half_is_left():
-    assert rate(np.array([True, False, True, True])).share == 0.75
-    assert rate(np.array([], bool)).share == 0
+    answers = np.array([True, False, True, True] * 10)
+    by_passage, by_document = rate(answers, np.arange(40)), rate(answers, np.arange(40) // 8)
+    assert by_passage.value == by_document.value == 0.75
+    assert (by_passage.how, by_document.how) == ("Clopper-Pearson", "bootstrap over documents, at least Clopper-Pearson")
+    none = rate(np.array([], bool), np.array([], int))
+    assert (none.value, none.low, none.high, none.n) == (0, 0, 1, 0)
     assert half_level([0, 1, 2], [1.0, 0.75, 0.25]) == pytest.approx(1.5)
     assert half_level([0, 1, 2], [1.0, 0.75, 0.5]) is None
     assert half_level([0, 1, 2], [1.0, 0.5, 0.0]) == 1

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from memlab.render import strip
+from memlab.render import strip, stripwords
 from memlab.render.safe import width as cells
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -14,6 +14,12 @@ HOSTILE = ["\x1b[31m", "a\nb", "\u202eevil", "汉字", " ", "    ", "", "\x9b2J"
 
 def tokens(texts):
     return [(text, NAMES[number % len(NAMES)]) for number, text in enumerate(texts)]
+
+
+def test_intervals_of_shares_are_by_document():
+    found = {"n_excerpts": {"training": 9, "validation": 8}, "n_left_out": 0, "seed": 1}
+    assert "by resampling their documents" in stripwords.excerpts(found, with_intervals=True)
+    assert "resampling" not in stripwords.excerpts(found, with_intervals=False)
 
 
 @pytest.mark.parametrize("ascii", [False, True])

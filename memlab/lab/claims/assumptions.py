@@ -44,10 +44,10 @@ def assumption_1(seed: int, known: Evidence | None) -> Claim:
             *about, [tokens], OPEN, f"Its text is memorised; whether as fixed points is open: {known.missing('patterns')}.", known.command
         )
     layer = known.patterns.layers[known.patterns.blocks[-1]]
-    stored = [at.stored for at in layer.at]
+    stored, n = [at.stored.value for at in layer.at], layer.at[0].stored.n
     why = (
-        f"{percent(train)} of training tokens come with p > 0.9, and retrieval from {percent(stored[0])} of patterns stays in their ball"
-        + (f" at β = 1, from {percent(stored[1])} at the β chosen by perplexity." if len(stored) > 1 else " at β = 1.")
+        f"{percent(train)} of training tokens come with p > 0.9, and retrieval from {percent(stored[0])} of {n:,} patterns stays in their "
+        "ball" + (f" at β = 1, from {percent(stored[1])} at the β chosen by perplexity." if len(stored) > 1 else " at β = 1.")
     )
     verdict = judged(stored[0] >= _NEARLY_ALL, max(stored) >= _NEARLY_ALL)
     return Claim(*about, [tokens, *_stored(known)], verdict, why, "")
@@ -138,10 +138,12 @@ def _stored(known: Evidence) -> list[Figure]:
     if not found:
         return []
     last = found.blocks[-1]
-    figures = [_sample(found), _by_layer(known, last, "retrieval stays in the ball, β = 1", lambda layer: layer.at[0].stored)]
-    if len(found.layers[last].at) > 1:
-        words = f"the same, β = {decimal(found.layers[last].at[1].beta)}"
-        figures += [_by_layer(known, last, words, lambda layer: layer.at[-1].stored)]
+    figures, at = [_sample(found)], found.layers[last].at
+    for number, one in enumerate(at):
+        words = f"the same, β = {decimal(one.beta)}" if number else "retrieval stays in the ball, β = 1"
+        low, value, high = (percent(share) for share in (one.stored.low, one.stored.value, one.stored.high))
+        control = _untrained(known, last, lambda layer, number=number: layer.at[min(number, len(layer.at) - 1)].stored.value)
+        figures.append(Figure(words, one.stored.value, f"{value} ({low} to {high}) of {one.stored.n:,} patterns{control}"))
     return figures
 
 
@@ -170,9 +172,14 @@ def _shown(found: Patterns) -> list[tuple[str, str]]:
 
 
 def _by_layer(known: Evidence, name: str, words: str, share) -> Figure:
-    value, before = share(known.patterns.layers[name]), known.untrained_patterns
-    control = f" (untrained {percent(share(before.layers[name]))})" if before and name in before.layers else ""
-    return Figure(words, value, f"{percent(value)}{control}")
+    value = share(known.patterns.layers[name])
+    return Figure(words, value, f"{percent(value)}{_untrained(known, name, share)}")
+
+
+def _untrained(known: Evidence, name: str, share) -> str:
+    """The same of the untrained model, where that is known."""
+    before = known.untrained_patterns
+    return f" (untrained {percent(share(before.layers[name]))})" if before and name in before.layers else ""
 
 
 def _unknown(known: Evidence | None) -> tuple[str, str]:

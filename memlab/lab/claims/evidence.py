@@ -160,6 +160,7 @@ class Evidence:
         from memlab.lab.sampling import choose_checkpoint
         from memlab.measures import propositions
         from memlab.measures import separation as measure
+        from memlab.measures.estimates import Estimate
 
         asked, step = Asked(self.run, Choice(), self.home, self.device), choose_checkpoint(self.run, checkpoint)
         finding = lambda *_: self.progress("finding β by perplexity", 0, None, "")  # noqa: E731
@@ -172,11 +173,14 @@ class Evidence:
                 self.progress("measuring how patterns lie", number, len(states.patterns), "layers")
                 at = [STATED, *([betas[name]] if betas.get(name) else [])]
                 queries = {part: by[name] for part, by in states.queries.items()}
-                layers.append(asdict(measure.separation(name, patterns, queries, at)))
+                layers.append(asdict(measure.separation(name, patterns, states.documents, queries, at, asked.choice.seed)))
             return {"sizes": asked.drawn.sizes, "layers": layers, "bounds": _bounds(states.patterns, states.queries["validation"])}
 
         def read(found: dict[str, Any]) -> Patterns:
-            layers = [measure.Separation(**{**row, "at": [measure.AtBeta(**one) for one in row["at"]]}) for row in found["layers"]]
+            layers = [
+                measure.Separation(**{**row, "at": [measure.AtBeta(**{**one, "stored": Estimate(**one["stored"])}) for one in row["at"]]})
+                for row in found["layers"]
+            ]
             bounds = {name: propositions.Kept(*values) for name, values in found["bounds"].items()}
             return Patterns(step, found["sizes"], {layer.layer: layer for layer in layers}, bounds)
 

@@ -130,7 +130,9 @@ def _told_of_wells(course: "Course", is_overfitted: bool) -> tuple[Verdict, str]
             OPEN,
             f"It is overfitted, and {words}: a few wells, as stated; whether overfitting made them takes a run that is not beside it.",
         )
-    return judged(False, share >= _MANY), f"It is overfitted, and {words}: about one well for each pattern, not a few of them."
+    return judged(False, share >= _MANY), (
+        f"It is overfitted, and {words}: about one well for each pattern, as far as so many queries tell, not a few of them."
+    )
 
 
 def _wells(course: "Course") -> list[Figure]:

@@ -118,7 +118,7 @@ def _classes(found: "list[Tokens]") -> Listing:
     n = first.n_excerpts
     words = (
         f"Classes of tokens: mean shares of {n['training']} training and {n['validation']} held-out excerpts drawn with seed {first.seed}, "
-        "with 95 % intervals by resampling them."
+        "with 95 % intervals by resampling their documents."
     )
     columns = ["class", Column("training", "training text", right=True), Column("held_out", "held-out text", right=True), "meaning"]
     return Listing(columns, rows, words)

@@ -46,5 +46,4 @@ def _nearness(material: Material) -> tuple[dict[str, np.ndarray], dict[str, np.n
     layer = [name for name in layer_names(material.model) if name != NORM][-1]
     states = states_of(material.model, drawn, [layer], material.progress)
     found = {part: search(by_layer[layer], states.patterns[layer]).squared_distances[:, 0] for part, by_layer in states.queries.items()}
-    documents = {part: asked.places.take(asked.numbers)[2].documents for part, asked in drawn.queries.items()}
-    return {part: -distances.numpy() for part, distances in found.items()}, documents
+    return {part: -distances.numpy() for part, distances in found.items()}, {part: where.documents for part, where in states.where.items()}
