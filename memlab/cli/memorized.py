@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _WORDS = 12  # cells of a text that may be cut
 _INTERVALS = "In brackets 95 % intervals, by document: passages of one document hang together."
+_BY_ENERGY = (
+    "By energy: tokens of training text are asked with from windows that begin elsewhere than those whose states are stored, but they are "
+    "stored, and those of held-out text are not. That finds stored text again, memorised or not."
+)
 _SMALL = 0.02  # a share of the training text's bits that is nothing in held-out text
 
 
@@ -44,6 +48,7 @@ def memorized(
     from memlab import registry
     from memlab.cli.progress import reporting
     from memlab.lab import memorized as lab
+    from memlab.measures.memorisation.membership import BY_ENERGY
 
     found, n, names = (
         find_run(context.obj, run),
@@ -69,7 +74,9 @@ def memorized(
             say("")
     if ranked.figures:
         draw(_figures(ranked.figures))
-        say("\n" + textwrap.fill(_INTERVALS, max(20, look().width)))
+        is_by_energy = any(figure["name"] == BY_ENERGY for some in ranked.figures.values() for figure in some)
+        for paragraph in (_INTERVALS, *([_BY_ENERGY] if is_by_energy else [])):
+            say("\n" + textwrap.fill(paragraph, max(20, look().width)))
     for paragraph in _bits(ranked):
         say("\n" + textwrap.fill(paragraph, max(20, look().width)))
     if ranked.n_left_out:

@@ -174,7 +174,7 @@ def notes(courses: Sequence[Course], beta: str) -> list[str]:
     first = courses[0]
     words = [
         "In play: exp(entropy of the association weights), median over queries. Fixed points: those that the queries descend to, equal "
-        "within 1e-3 of the distance; distance: the median from a pattern to its nearest other, over 256 of them."
+        "within 1e-3 of the distance; distance: the median from a pattern to its nearest other, over 256 of them less those with a double."
     ]
     if beta == AUTO:
         words.append(f"Each layer's β has 8 held-out patterns in play at {first.frozen_at}; it is the same at every step.")

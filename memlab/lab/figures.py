@@ -20,7 +20,7 @@ _SHORT = {
     "passages found in 100 draws, p ≥ 0.5": "in 100 draws",
     "AUC by loss": "AUC loss",
     "AUC by min-20%": "AUC min-20%",
-    "AUC by energy": "AUC energy",
+    "AUC by energy, own text stored": "AUC energy",
     "exposure of canaries": "exposure",
 }
 _PARTS = {"training": "training", "validation": "held-out", "both": "training against held-out"}

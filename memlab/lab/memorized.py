@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 N, SEED = 256, 0
 Figures = dict[str, list[dict[str, Any]]]  # by measure
 
-_FORMAT = 2  # of what is kept; raised whenever a measure computes something else
+_FORMAT = 3  # of what is kept; raised whenever a measure computes something else
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class Reached:
 class LayerCollapse:
     """A layer of one checkpoint. Distances are Euclidean, in units of the state.
 
-    nearest: the median distance from a pattern to its nearest other; apart: the median over pairs of patterns, both on a sample of them.
+    nearest: the median distance from a pattern to its nearest other, of those without a double; apart: the median over pairs of patterns;
+    both on a sample of them.
     distances: by part, the `SHARES` quantiles of the distance from a query to the nearest pattern. reached: by part and beta.
     """
 

@@ -73,9 +73,9 @@ def nearest_other(patterns: Rows, indices: Tensor | None = None) -> tuple[Tensor
 
 
 def typical_distance(patterns: Rows) -> float:
-    """The median distance from a pattern to the nearest other that is not its double: the scale of a layer, in units of the state.
+    """The median distance from a pattern that has no double to its nearest other: the scale of a layer, in units of the state.
 
-    Over up to 256 patterns spread over the store, each searched among all. Doubles are passed over; 0 where all patterns are equal.
+    Over up to 256 patterns spread over the store, each searched among all; those with a double are passed over. 0 where all have one.
     """
     check_patterns(patterns)
     if len(patterns) == 1:

@@ -85,6 +85,7 @@ def test_runs_compare_with_as_many_patterns_and_queries_and_at_one_beta(run, doc
     assert [course.cut for course in courses] == ["fixed", "documents"]
     notes = " ".join(collapsing.notes(courses, "1"))
     assert "cut to" in notes
+    assert "over 256 of them less those with a double" in notes
     assert "fixed places (tiny)" in notes
     assert "other documents than the training queries (documents)" in notes
 

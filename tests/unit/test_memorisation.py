@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from tiny_run import make_run
+from typer.testing import CliRunner
 
 from memlab import registry
+from memlab.cli.app import app
 from memlab.config import Data, Insertion
 from memlab.data.corpus import open_corpus
 from memlab.data.rows import open_rows
@@ -139,6 +141,7 @@ def test_an_untrained_model_tells_no_members_and_holds_no_text(tmp_path):
     material = Material(memory.model, memory.data, memory.context, n=None)
     for (name, part), estimate in figures("membership", material).items():
         assert estimate.low <= 0.5 <= estimate.high, (name, part)
+        assert name != membership.BY_ENERGY, "documents cannot be asked about among their own patterns"
     assert figures("extraction", material)["passages extracted", "training"].value == 0
     assert figures("exact", material)["tokens held most likely", "training"].value < 0.2
 
@@ -239,6 +242,14 @@ def test_intervals_are_over_the_documents_that_windows_begin_in(tmp_path):
             assert estimate.low < estimate.high
     found = figures("membership", material)
     assert found["AUC by loss", "both"].n_documents == sum(numbers.values())
-    asked = found["AUC by energy", "both"]
+    asked = found[membership.BY_ENERGY, "both"]
     assert 2 < asked.n_documents < asked.n
     assert asked.how == "bootstrap over documents"
+
+
+@pytest.mark.parametrize(("rows", "is_told"), [("windows", True), ("documents", False)])
+def test_by_energy_the_command_says_what_is_compared(tmp_path, rows, is_told):
+    make_run(tmp_path, rows, rows=rows, learn=1)
+    words = ["--home", str(tmp_path), "memorized", rows, "--measures", "membership", "--passages", "12"]
+    said = " ".join(CliRunner().invoke(app, words, env={"COLUMNS": "200"}, catch_exceptions=False).stdout.split())
+    assert ("AUC by energy, own text stored" in said) == ("That finds stored text again, memorised or not" in said) == is_told
