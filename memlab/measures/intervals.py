@@ -1,7 +1,6 @@
-"""Confidence intervals: between which true shares a count of successes does not surprise, and how far a mean of few may lie off."""
+"""Confidence intervals of shares: between which true ones a count of successes does not surprise."""
 
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -30,24 +29,6 @@ def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE)
     low = 0.0 if successes == 0 else _share_with(tail, successes, trials)
     high = 1.0 if successes == trials else 1 - _share_with(tail, trials - successes, trials)
     return Interval(low, high)
-
-
-def student(degrees: int, confidence: float = CONFIDENCE) -> float:
-    """Student's t: a mean of `degrees` + 1 normal observations is within so many of its standard errors in `confidence` of all cases.
-
-    Exact for 1 and 2 degrees of freedom, else by the expansion around the normal distribution, to 1 % at 3 and better from there on
-    (Abramowitz and Stegun 1964, 26.7.5). Raises ValueError for no degrees of freedom.
-    """
-    if degrees < 1:
-        raise ValueError(f"{degrees} degrees of freedom give no t")
-    tail = (1 - confidence) / 2
-    if degrees == 1:
-        return 1 / math.tan(math.pi * tail)
-    if degrees == 2:
-        return (1 - 2 * tail) / math.sqrt(2 * tail * (1 - tail))
-    z = NormalDist().inv_cdf(1 - tail)
-    terms = [z, (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384]
-    return sum(term / degrees**power for power, term in enumerate(terms))
 
 
 def _share_with(tail: float, successes: int, trials: int) -> float:

@@ -7,7 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from memlab.measures.intervals import CONFIDENCE, student
+from memlab.measures.intervals import CONFIDENCE
+from memlab.theory.student import student
 
 RESAMPLES = 1000
 
@@ -73,6 +74,6 @@ def percentiles(values: np.ndarray, m: int) -> tuple[float, float]:
     Plain percentiles are too narrow for few groups, as is z in the place of Student's t. Source: Hesterberg 2015 (arXiv 1411.5279),
     expanded percentiles.
     """
-    share = (1 - CONFIDENCE) / 2 if m < 2 else NormalDist().cdf(-student(m - 1) * math.sqrt(m / (m - 1)))
+    share = (1 - CONFIDENCE) / 2 if m < 2 else NormalDist().cdf(-student(m - 1, CONFIDENCE) * math.sqrt(m / (m - 1)))
     low, high = np.percentile(values, [100 * share, 100 - 100 * share])
     return float(low), float(high)

@@ -4,12 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from memlab.theory.student import student
+
 SIGMA_SQUARED = 0.04  # below this mean square the training loss stays with the best validation loss. Source: Niu et al. 2024, E7
 LATER = 1000  # iterations after the validation minimum that it is a mean over. Source: as above
-
-# t of Student at 97.5 % by degrees of freedom, from 1 on; beyond the last the expansion z + (z³ + z) / 4ν is right to 0.01.
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-_NORMAL = 1.960
 
 
 @dataclass(frozen=True)
@@ -82,11 +80,5 @@ def over_seeds(exponents: Sequence[float]) -> Exponent | None:
     if n < 2:
         return Exponent(mean, None, None, n)
     spread = math.sqrt(sum((one - mean) ** 2 for one in exponents) / (n - 1))
-    half = _student(n - 1) * spread / math.sqrt(n)
+    half = student(n - 1) * spread / math.sqrt(n)
     return Exponent(mean, mean - half, mean + half, n)
-
-
-def _student(degrees: int) -> float:
-    if degrees <= len(_STUDENT):
-        return _STUDENT[degrees - 1]
-    return _NORMAL + (_NORMAL**3 + _NORMAL) / (4 * degrees)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from memlab.measures.intervals import clopper_pearson, student
+from memlab.measures.intervals import clopper_pearson
 
 
 @pytest.mark.parametrize("trials", [1, 7, 64, 1000])
@@ -41,15 +41,3 @@ def test_no_trials_say_nothing_and_nonsense_is_refused():
     for successes, trials, confidence in ((3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)):
         with pytest.raises(ValueError, match="no count"):
             clopper_pearson(successes, trials, confidence)
-
-
-@pytest.mark.parametrize(
-    ("degrees", "t"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (10, 2.228), (30, 2.042), (120, 1.980)]
-)
-def test_t_is_that_of_the_tables(degrees, t):
-    assert student(degrees) == pytest.approx(t, rel=0.01 if degrees == 3 else 0.004)
-
-
-def test_without_degrees_of_freedom_there_is_no_t():
-    with pytest.raises(ValueError, match="0 degrees of freedom"):
-        student(0)
