@@ -48,6 +48,13 @@ class Selection:
         behind = start - len(self.tokens.values)
         return (self.tokens.values[start:stop] if behind < 0 else self._planted[behind : behind + stop - start]).astype(np.int64)
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first of its documents and the one after the last, canaries left out."""
+        index = np.asarray(self.documents, np.int64)
+        kept = index[index >= 0]
+        return int(kept.min()), int(kept.max()) + 1
+
     @functools.cached_property
     def _planted(self) -> np.ndarray:
         return np.concatenate([np.empty(0, np.int64), *(canary.tokens for canary in self.canaries)])

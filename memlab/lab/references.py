@@ -83,8 +83,7 @@ def exact(memory: RunMemory) -> "ExactReference":
     identity: dict[str, Any] = {"kind": EXACT, "source": source.fingerprint(options)}
     of_part: dict[Part, NextWords] = {}
     if hasattr(source, "unrepeated"):
-        documents = [int(number) for number in memory.data.selection.documents if number >= 0]
-        span = min(documents), max(documents) + 1
+        span = memory.data.selection.span
         words += ", repeats left out (but of text that you give)"
         identity["unrepeated"] = [*span]
         of_part = {

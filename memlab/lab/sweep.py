@@ -30,8 +30,9 @@ class CellFacts:
 
     memorised, control: share of training and of held-out tokens with p > 0.9. bits_per_parameter: what the model knows of its training
     text beyond what it would know of unseen text, D · (reference - training loss) / ln 2 over all parameters, where the reference is the
-    source's entropy, or where that is unknown the cell's own best validation loss. square: E7's mean square; None where the `later`
-    iterations after the validation minimum are missing.
+    entropy floor, which is of held-out text, or where that is unknown the cell's own best validation loss. square: E7's mean square, of
+    training losses that are means over `train.log_every` steps each; None where the `later` iterations after the validation minimum are
+    missing.
     """
 
     name: str

@@ -141,10 +141,12 @@ def notes(standing: Standing, show: str) -> list[str]:
     matching = matched_of(standing)
     if matching:
         paper = "" if later == matched.LATER else f" (in the paper {count(matched.LATER)})"
+        log_every = standing.sweep.base.train.log_every
+        means = f", of losses that are means over {count(log_every)} steps each" if log_every > 1 else ""
         found.append(
             f"D*: the smallest D of the grid whose training loss has a mean square below {matched.SIGMA_SQUARED:g} from the least "
-            f"validation loss, over the {count(later)} iterations after that one{paper}. Not reached: at no D of the grid was that seen; "
-            "at most: of a smaller D it is not known, for none was tried, or not for so many iterations after its validation minimum."
+            f"validation loss, over the {count(later)} iterations after that one{paper}{means}. Not reached: at no D of the grid was that "
+            "seen; at most: of a smaller D it is not known, for none was tried, or not for so many iterations after its validation minimum."
         )
         found.append(_exponent_words(exponent_of(matching)))
     return [words for words in found if words]
@@ -164,7 +166,7 @@ def _words_of(standing: Standing, show: str) -> list[str]:
         return ["Memorised: training tokens with p > 0.9, of which some can be known without having seen them: control is held-out text."]
     if show == "bits":
         known = any("entropy" in cell.floors for cell in standing.cells)
-        reference = "the entropy of the source" if known else "the best validation loss of the same run"
+        reference = "the entropy floor, which is of held-out text," if known else "the best validation loss of the same run"
         words = f"Bits stored: code length of the training text under {reference}, less that under the model, over all parameters."
         unequal = "" if known else " Where held-out text is harder than training text, that counts too: most of it where the gap is small."
         return [words + unequal]

@@ -29,8 +29,9 @@ def information_of(data: config.Data, run: RunData) -> Information:
 
 
 def by_entropy(data: config.Data, run: RunData) -> Information | None:
-    """Entropy of a document under the source's own distribution, times the number of documents.
+    """Entropy of a document under the distribution that training documents follow, times the number of documents.
 
+    That is the source's own; where repeats are left out it is the one that this leaves (`unrepeated` of the source), by some more bits.
     None where the source has no `entropy`, where canaries are planted, and where the tokens are not all of the text: documents that are
     cut, words that the tokenizer does not know.
     """
@@ -40,8 +41,12 @@ def by_entropy(data: config.Data, run: RunData) -> Information | None:
     _, _, options = recipe_of(data)
     counts = run.corpus.splits()["train"]
     documents = run.selection.n_tokens * counts["documents"] / counts["tokens"] if data.rows == "windows" else len(run.selection.documents)
-    bits = capacity.data_bits(source.entropy(options), documents)
-    return Information(bits, True, f"the source's own entropy, {bits / documents:.4g} bits a document")
+    entropy, words = source.entropy(options), "the source's own entropy"
+    if hasattr(source, "unrepeated"):
+        left = source.unrepeated(options, "train", *run.selection.span)
+        entropy, words = left.entropy, f"the entropy of {left.words}"
+    bits = capacity.data_bits(entropy, documents)
+    return Information(bits, True, f"{words}, {bits / documents:.4g} bits a document")
 
 
 def by_compression(run: RunData) -> Information:

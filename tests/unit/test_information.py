@@ -36,15 +36,23 @@ def test_a_fraction_of_the_documents_holds_that_fraction(tmp_path, rows):
     assert (found.exact, found.bits) == (True, pytest.approx(10 * 16 * 8))
 
 
-def test_question_formation_holds_the_entropy_of_its_grammar(tmp_path, short_stream):
+def test_question_formation_holds_the_entropy_of_the_lines_that_are_left_without_repeats(tmp_path, short_stream):
     options = {"lines": 200, "validation_lines": 5, "test_lines": 0, "gen_lines": 0}
     data = config.Data(source="question_formation", source_options=options, tokenizer="word", rows="documents")
     found = information_of(data, opened(tmp_path, data, 40))
     made = question_formation.Options(**options)
     drawn = [document.text for document in question_formation.documents(made) if document.split == "train"]
-    code_length = -sum(question_formation.log_probability(line, made) for line in drawn) / math.log(2)
+    left = question_formation.unrepeated(made, "train")
+    code_length = -sum(left.log_probability(line) for line in drawn) / math.log(2)
     assert found.exact
-    assert found.bits == pytest.approx(code_length, rel=0.05), "repeats are left out, so the lines drawn are a little longer"
+    assert found.bits == pytest.approx(200 * left.grammar.entropy / math.log(2)) != 200 * question_formation.entropy(made) / math.log(2)
+    assert found.bits == pytest.approx(code_length, rel=0.05)
+    assert found.how.startswith("the entropy of lines that come up in 200 draws, each counted once, 3")
+
+
+def test_more_lines_without_repeats_hold_more_bits_each():
+    bits = [question_formation.unrepeated(question_formation.Options(lines=n), "train").entropy / math.log(2) for n in (1_000, 100_000)]
+    assert bits == pytest.approx([31.44, 32.86], abs=0.01), "31.42 with repeats"
 
 
 def test_what_is_cut_or_planted_or_unknown_is_not_exact(tmp_path):

@@ -112,7 +112,7 @@ def test_a_grid_that_looks_later_than_training_went_reaches_nothing(home):
     late = dataclasses.replace(SWEEP, grid=dataclasses.replace(SWEEP.grid, later=21))
     assert {one.least for one in sweep_shown.matched_of(lab.Follower(home, late).poll())} == {None}
     words = " ".join(sweep_shown.notes(lab.Follower(home, late).poll(), "train"))
-    assert "over the 21 iterations after that one (in the paper 1,000)" in words
+    assert "over the 21 iterations after that one (in the paper 1,000), of losses that are means over 5 steps each" in words
 
 
 def test_cells_that_are_not_there_yet_wait_and_damaged_ones_say_so(tmp_path):

@@ -10,7 +10,7 @@ and, where its distribution is known exactly,
     next_words(prefix, options)      how likely each word is to follow the first words of a document, None for its end
 and, where such a document never occurs twice, so that those of a split follow another distribution than the draws,
     unrepeated(options, split, first, last)   that distribution, of a split's documents from `first` to before `last` (all of them): has
-                                `log_probability(text)`, `next_words(prefix)` and `words`, which say what documents these are
+                                `entropy`, `log_probability(text)`, `next_words(prefix)` and `words`, which say what documents these are
 and, where they are known without reading the documents,
     count(options)                   how many documents there are
 and, where they may have to be downloaded,

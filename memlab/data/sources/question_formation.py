@@ -168,6 +168,11 @@ class Unrepeated:
     grammar: Grammar
     words: str
 
+    @property
+    def entropy(self) -> float:
+        """Entropy of one line under q, in nats."""
+        return self.grammar.entropy
+
     def log_probability(self, text: str) -> float:
         """ln q of one line, in nats; -inf for a line that cannot occur."""
         return _log_probability(self.grammar, text)
