@@ -131,7 +131,7 @@ class RunView:
             return f"a copy of a run that was being trained; `memlab resume {self.run.word}` goes on with it from its last checkpoint"
         if self.status == "lost" and self.state.host != socket.gethostname():
             return (
-                f"nothing has been heard of the trainer on {self.state.host} for a minute: it is gone, or this is a copy of a run that goes "
+                f"nothing has been heard of the trainer on {self.state.host} for a minute: it is gone, or this copies a run that goes "
                 f"on there; `memlab resume {self.run.word}` goes on here from the last checkpoint, {self.run.log_path} is its log"
             )
         if self.status == "lost":
