@@ -79,6 +79,8 @@ def memorized(
             say("\n" + textwrap.fill(paragraph, max(20, look().width)))
     for paragraph in _bits(ranked):
         say("\n" + textwrap.fill(paragraph, max(20, look().width)))
+    if ranked.searched:
+        say("\n" + textwrap.fill(lab.searched_words(ranked), max(20, look().width)))
     if ranked.n_left_out:
         say(f"\n{ranked.n_left_out:,} held-out passages stand in the training text too and were left out.")
     if export:
@@ -164,7 +166,7 @@ def _capacity(ranked: "Examined") -> list[str]:
     """The bits per parameter, without what held-out text comes to, beside the capacity as published."""
     from memlab.measures.memorisation.bits import BEYOND, PER_PARAMETER
     from memlab.render.estimate import bits_words
-    from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, capacity_bits
+    from memlab.theory.capacity import BITS_PER_PARAMETER, capacity_bits
 
     by_name = {(figure["name"], figure["part"]): figure["estimate"] for figure in ranked.figures.get("bits", [])}
     training, control = (by_name.get((PER_PARAMETER, part)) for part in ("training", "validation"))
@@ -174,18 +176,16 @@ def _capacity(ranked: "Examined") -> list[str]:
     sample = (
         "counted over all of them" if n == of else f"scaled from {n:,} passages to all {of:,}; a text that is there k times counts once"
     )
-    published = BITS_PER_PARAMETER_OF.get(ranked.precision, BITS_PER_PARAMETER)
-    precision = f" in {ranked.precision}" if ranked.precision in BITS_PER_PARAMETER_OF else ""
-    full = capacity_bits(ranked.n_params_total, published)
+    full = capacity_bits(ranked.n_params_total)
     source = f"as published (Morris et al. 2025; {bits_words(full)} bits in all)"
     held = by_name.get((BEYOND, "both"), training)
     each = f"for each of all {ranked.n_params_total:,} parameters"
     if held["low"] > 0:
-        share = f"{held['value'] / published:.1%} of the {published}"
-        told = f"Memorised: {_with_interval(held)} {each}, {share} that such models were seen to hold{precision} {source}."
+        share = f"{held['value'] / BITS_PER_PARAMETER:.1%} of the {BITS_PER_PARAMETER}"
+        told = f"Memorised: {_with_interval(held)} {each}, {share} that such models were seen to hold {source}."
     else:
         told = f"Whether any is memorised cannot be told: beyond that it comes to {_with_interval(held)} {each}. "
-        told += f"Such models were seen to hold {published}{precision} {source}."
+        told += f"Such models were seen to hold {BITS_PER_PARAMETER} {source}."
     return [f"In all: {sample}. {_control_words(training, control, held)} {told}"]
 
 

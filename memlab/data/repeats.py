@@ -17,6 +17,7 @@ from memlab.data.rows import DocumentRows, RunData, Stream
 
 _CHUNK = 1 << 20
 _OFTEN = 1000  # documents
+SEARCHED = 200_000_000  # tokens of a text that spans are looked for in, from its beginning on
 _SPAN = 50  # tokens, as Carlini et al. 2022 and Lee et al. 2022 use
 
 
@@ -58,7 +59,7 @@ def count_repeats(
     return _compare(*(_fingerprints(text, span, sampled, between) for text in (training, validation)), span, sampled)
 
 
-def occurrences(stream: np.ndarray | Stream, spans: np.ndarray, limit: int = 200_000_000) -> np.ndarray:
+def occurrences(stream: np.ndarray | Stream, spans: np.ndarray, limit: int = SEARCHED) -> np.ndarray:
     """How often each of some spans (n, L) stands in a text, at any offset: (n,) int64. Of a longer text its first `limit` tokens count."""
     n, length = spans.shape
     if n == 0:

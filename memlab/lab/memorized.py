@@ -79,7 +79,8 @@ class Examined:
 
     `n_documents` says how many the passages of each part are from (windows: begin in); intervals come from resampling these. `n_left_out`
     held-out passages stand in the training text too, and are no control. `against` is None, and `why_not` says why, where
-    nothing can serve as reference. `n_params_total` counts embeddings too; `precision` is what the run was trained in, such as fp32.
+    nothing can serve as reference. `n_params_total` counts embeddings too. `searched` is how many tokens, from the beginning of the
+    training text, `times` and `n_left_out` are counted in; None for all of them.
     """
 
     run: str
@@ -93,7 +94,7 @@ class Examined:
     against: Against | None
     why_not: str
     n_params_total: int
-    precision: str
+    searched: int | None
 
 
 def examine(
@@ -113,18 +114,27 @@ def examine(
     directory. Raises RunError where there is no checkpoint yet, DataError where the run's corpus is not in this home, UnknownName for a
     measure that does not exist, and what `reference_of` raises for a reference that is asked for by name.
     """
+    from memlab.data.repeats import SEARCHED
+
     memory = open_model(run, home, checkpoint, device, progress)
     other, why_not = _reference(memory, home, reference, device, progress)
     material = _material(memory, n, seed, progress, other)
     figures = _figures(memory, home, material, measures)
     training, held_out = (_ranked(memory, material, part) for part in ("training", "validation"))
     against = _against(material) if other else None
-    precision = (run.provenance().get("decided") or {}).get("precision", "")
     n_params = sum(parameter.numel() for parameter in memory.model.parameters())
     n_documents = {part: len(set(some.documents.tolist())) for part, some in material.excerpts.items()}
+    searched = SEARCHED if not memory.has_documents and len(memory.data.train.stream) > SEARCHED else None
     return Examined(
-        run.name, memory.step, seed, n_documents, material.n_left_out, training, held_out, figures, against, why_not, n_params, precision
+        run.name, memory.step, seed, n_documents, material.n_left_out, training, held_out, figures, against, why_not, n_params, searched
     )
+
+
+def searched_words(found: Examined) -> str:
+    """In how much of the training text passages are counted; nothing where that is all of it."""
+    if found.searched is None:
+        return ""
+    return f"How often a passage occurs is counted in the first {found.searched:,} tokens of the training text only."
 
 
 def measure(

@@ -245,7 +245,9 @@ def _values(asked: _Asked, taken: _Taken, layer: str, step: int, beta: float) ->
 
 
 def _three(*columns: "Tensor") -> Values:
-    """Medians over the rows that found any pattern."""
+    """Medians over the rows that found any pattern. Raises DataError where none did."""
+    if not columns[0].isfinite().any():
+        raise DataError("all patterns drawn are of the documents that are asked with, whose own do not count; take a larger data.fraction")
     return Values(*(float(column[column.isfinite()].median()) for column in columns))
 
 

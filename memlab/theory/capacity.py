@@ -6,7 +6,8 @@ from typing import Literal
 Outlook = Literal["all", "part", "little"]
 
 # Source: Morris et al. 2025 (arXiv 2505.24832), section 3: GPT-style models of 100 K to 20 M parameters trained on uniformly random tokens
-# (V = 2,048, S = 64) for up to 1e6 steps of 2,048 rows. The usual figure is their rounded one; the others are by precision.
+# (V = 2,048, S = 64) for up to 1e6 steps of 2,048 rows. Capacities are of their rounded figure; those by precision stand beside what is
+# measured in the same way (`memlab capacity`).
 BITS_PER_PARAMETER = 3.6
 BITS_PER_PARAMETER_OF = {"bf16": 3.51, "fp32": 3.83}
 
@@ -22,15 +23,16 @@ def bits(nats: float) -> float:
     return nats / _LN_2
 
 
-def capacity_bits(n_params_total: float, bits_per_parameter: float = BITS_PER_PARAMETER) -> float:
+def capacity_bits(n_params_total: float) -> float:
     """The most that a model of this size was seen to memorise, in bits.
 
         capacity = 3.6 · all parameters
 
     Every parameter counts, embeddings too. An upper figure: it was measured on data with nothing to generalise, after very many steps.
-    3.51 bits per parameter were found for training in bf16 and 3.83 in fp32. Source: Morris et al. 2025 (arXiv 2505.24832), section 3.
+    It is one for all precisions, of which 3.51 bits were found for training in bf16 and 3.83 in fp32. Source: Morris et al. 2025 (arXiv
+    2505.24832), section 3.
     """
-    return bits_per_parameter * n_params_total
+    return BITS_PER_PARAMETER * n_params_total
 
 
 def data_bits(entropy: float, n: float) -> float:

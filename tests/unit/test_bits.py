@@ -199,7 +199,7 @@ def test_a_run_that_learned_its_lines_goes_below_the_entropy(tmp_path):
     assert not examine(run, tmp_path, "0", ["bits"], n=None).against.is_below_entropy
     words = ["--home", str(tmp_path), "memorized", "learned", "--measures", "bits", "--passages", "30"]
     said = " ".join(CliRunner().invoke(app, words, catch_exceptions=False).stdout.split())
-    assert re.search(r"Memorised: [\d.]+ bits \([\d.]+ to [\d.]+\) for each of all", said)
+    assert re.search(r"Memorised: [\d.]+ bits \([\d.]+ to [\d.]+\) for each of all [\d,]+ parameters, [\d.]+% of the 3.6 that", said)
     assert "30 training passages of 30 documents, 20 held-out passages of 20 documents" in said
 
 

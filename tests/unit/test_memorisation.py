@@ -247,6 +247,15 @@ def test_intervals_are_over_the_documents_that_windows_begin_in(tmp_path):
     assert asked.how == "bootstrap over documents"
 
 
+@pytest.mark.parametrize(("rows", "searched", "is_told"), [("windows", 100, True), ("windows", 10**6, False), ("documents", 100, False)])
+def test_where_only_the_beginning_of_the_training_text_is_searched_the_command_says_so(tmp_path, monkeypatch, rows, searched, is_told):
+    make_run(tmp_path, rows, rows=rows, learn=1)
+    monkeypatch.setattr("memlab.data.repeats.SEARCHED", searched)
+    words = ["--home", str(tmp_path), "memorized", rows, "--measures", "none", "--passages", "4"]
+    said = " ".join(CliRunner().invoke(app, words, catch_exceptions=False).stdout.split())
+    assert ("counted in the first 100 tokens of the training text only" in said) == is_told
+
+
 @pytest.mark.parametrize(("rows", "is_told"), [("windows", True), ("documents", False)])
 def test_by_energy_the_command_says_what_is_compared(tmp_path, rows, is_told):
     make_run(tmp_path, rows, rows=rows, learn=1)

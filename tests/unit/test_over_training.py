@@ -93,6 +93,12 @@ def test_a_documents_own_patterns_do_not_count(documents, home):
     assert all(moment.text.squared_distance > 0 for moment in course.moments)
 
 
+def test_where_queries_find_none_but_their_own_patterns_it_says_so(tmp_path):
+    run = make_run(tmp_path, "one", rows="documents", learn=0, fraction=1 / 30)
+    with pytest.raises(DataError, match=r"all patterns drawn are of the documents that are asked with.*data\.fraction"):
+        over_training(run, tmp_path, Question(text="abc"))
+
+
 def test_what_is_known_is_kept_and_damage_is_mended(windows, home, monkeypatch):
     question = Question(text="kept text")
     first = over_training(windows, home, question)

@@ -54,6 +54,8 @@ def landscapes(subject: Subject) -> Iterator[Block]:
 
 
 def _ranking(subject: Subject, part: Part) -> Listing:
+    from memlab.lab.memorized import searched_words
+
     ranked = subject.ranked
     some = ranked.training if part == "training" else ranked.held_out
     columns = [
@@ -69,6 +71,7 @@ def _ranking(subject: Subject, part: Part) -> Listing:
         f"{_TITLES[part]}: the {min(_LISTED, len(some))} best memorised of {len(some)} passages drawn with seed {subject.seed}. Score: "
         "share of the continuation that greedy decoding gives word for word; occurs: how often it stands in the training text."
     )
+    words += f" {searched}" if (searched := searched_words(ranked)) else ""
     if part == "validation" and ranked.n_left_out:
         words += f" Left out, for they stand in the training text too: {count(ranked.n_left_out)}."
     options = ["--passages", PASSAGES, "--top", _LISTED, "--measures", "none", "--seed", subject.seed]
