@@ -11,7 +11,6 @@ import numpy as np
 Order = Literal["epochs", "random"]
 
 _ROUNDS = 6
-_CHUNK = 1 << 22  # draws counted at once, to stay flat in memory
 
 
 def rows(seed: int, step: int, batch: int, n_rows: int, order: Order = "epochs") -> np.ndarray:
@@ -22,21 +21,6 @@ def rows(seed: int, step: int, batch: int, n_rows: int, order: Order = "epochs")
     """
     positions = np.arange(step * batch, (step + 1) * batch, dtype=np.uint64)
     return _rows_at(seed, positions, n_rows, order)
-
-
-def times_seen(seed: int, steps: int, batch: int, n_rows: int, order: Order = "epochs") -> np.ndarray:
-    """How often each row has been read in the first `steps` steps: (n_rows,) int64."""
-    n_read = steps * batch
-    if order == "random":
-        seen = np.zeros(n_rows, np.int64)
-        for start in range(0, n_read, _CHUNK):
-            drawn = _rows_at(seed, np.arange(start, min(start + _CHUNK, n_read), dtype=np.uint64), n_rows, order)
-            seen += np.bincount(drawn, minlength=n_rows)
-        return seen
-    epochs, rest = divmod(n_read, n_rows)
-    seen = np.full(n_rows, epochs, np.int64)
-    seen[_rows_at(seed, np.arange(epochs * n_rows, epochs * n_rows + rest, dtype=np.uint64), n_rows, order)] += 1
-    return seen
 
 
 def mix(values: np.ndarray, seed: int) -> np.ndarray:

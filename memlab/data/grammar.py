@@ -117,11 +117,6 @@ class Grammar:
         """Entropy of one string, in nats: H = Σ p(s) · (ln n(s) - ln p(s)) over the structures s."""
         return -math.fsum(structure.probability * structure.log_probability for structure in self.structures)
 
-    @property
-    def mean_length(self) -> float:
-        """Expected number of words of a string."""
-        return math.fsum(structure.probability * len(structure.symbols) for structure in self.structures)
-
     def draw(self, generator: random.Random) -> Derivation:
         """Draw one derivation; `generator` is the only randomness."""
         structure = generator.choices(self.structures, cum_weights=self._cumulative)[0]

@@ -120,7 +120,10 @@ def card_of(memory: RunMemory, passage: Passage, layer: str, way: Way, beta: flo
 
 
 def _end_together(one: Way, other: Way, scale: float) -> bool:
-    """Whether two descents end at one fixed point: the rule of `basin.inside_basin`, for descents that are known already."""
+    """Whether two descents end at one fixed point: both have converged, closer than 1e-3 of `scale`.
+
+    Source: Niu et al. 2024, definition 1 (retrieved).
+    """
     import torch
 
     from memlab.memory.retrieval import SAME

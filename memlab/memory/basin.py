@@ -11,13 +11,11 @@ from torch import Tensor
 from memlab.errors import DataError
 from memlab.memory.checks import check_beta, check_patterns
 from memlab.memory.energy import effective_patterns, squared_distances
-from memlab.memory.radius import nearest_other, typical_distance
-from memlab.memory.retrieval import MOST_STEPS, SAME, TOLERANCE, descend
+from memlab.memory.radius import nearest_other
 from memlab.memory.rows import Rows, device_of, take
 from memlab.memory.search import search
 
 PERPLEXITY = 8.0
-_DUST = 1e-9  # of the length of a state: fixed points that differ by less are one, where all patterns are equal and there is no scale
 _NEAREST = 128  # patterns that a first guess is made from
 _WIDE = 18.0  # of ln β, to either side of the inverse of a typical squared distance: 15 decades in all
 _CLOSE, _NARROW = 1e-4, 1e-6  # the end of the search: of the number, relative to the target, and of ln β
@@ -58,28 +56,6 @@ def nearest_rival(patterns: Rows, indices: Tensor) -> Rival:
     """For each of the patterns at `indices` (n,) the other one that it merges with first. Raises DataError where there is one only."""
     squared, index = nearest_other(patterns, indices)
     return Rival(index, squared, merge_temperature(squared))
-
-
-def inside_basin(
-    state: Tensor,
-    index: Tensor,
-    patterns: Rows,
-    beta: float = 1.0,
-    scale: float | None = None,
-    tolerance: float = TOLERANCE,
-    max_steps: int = MOST_STEPS,
-) -> Tensor:
-    """Whether each state (B, C) lies in the basin of the pattern numbered `index` (B,): both descents end at one fixed point. (B,) bool.
-
-    The fixed points are one where they are closer than 1e-3 of `scale` (`typical_distance` by default). False where either descent has not
-    converged. Source: Niu et al. 2024, definition 1 (retrieved).
-    """
-    scale = typical_distance(patterns) if scale is None else scale
-    own = take(patterns, index.to(state.device))
-    found = descend(torch.cat([state.double(), own]), patterns, beta, scale, tolerance, max_steps)
-    ends, other = found.fixed_points.split(len(state))
-    apart = torch.linalg.vector_norm(ends - other, dim=1)
-    return (apart <= SAME * scale + _DUST * torch.linalg.vector_norm(other, dim=1)) & found.converged.view(2, -1).all(0)
 
 
 def beta_by_perplexity(queries: Tensor, patterns: Rows, target: float = PERPLEXITY, exclude: Tensor | None = None) -> Temperature:

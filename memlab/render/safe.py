@@ -29,9 +29,6 @@ _LOOKALIKES = str.maketrans(
     | {"α": "alpha", "β": "beta", "γ": "gamma", "ε": "epsilon", "λ": "lambda", "μ": "mu", "µ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau"}
 )
 
-# Markup that renders to nothing; it keeps what stands before it from being read together with what follows.
-_BREAK = "[none][/none]"
-
 
 def is_harmful(character: str) -> bool:
     """Whether one character may move the cursor, change its neighbours or be invisible, and therefore never reaches a terminal."""
@@ -57,22 +54,6 @@ def safe(text: str, limit: int | None = None, newlines: bool = False, ascii: boo
         text = _visible(text)
         text = _seven_bit(text) if ascii else text
     return text if limit is None else _cut(text, limit, "~" if ascii else "…")
-
-
-def safe_markup(text: str, limit: int | None = None) -> str:
-    """`safe(text)`, written so that Rich's markup shows exactly that, whatever stands before and after it.
-
-    More than `rich.markup.escape`, which leaves emoji codes (`:boom:`), half a tag at the end, and backslashes at the end or before
-    a bracket to be changed by Rich or read together with the markup around them. Not for Textual's own markup: use `rich.text.Text` there.
-    """
-    return re.sub(r"\\+(?=[\[:]|$)|[\[:]", _isolate, safe(text, limit))
-
-
-def _isolate(match: re.Match) -> str:
-    found = match[0]
-    if found.startswith("\\"):
-        return found * 2 + _BREAK  # backslashes right before a tag are read in pairs
-    return found + _BREAK if found == "[" else _BREAK + found + _BREAK
 
 
 def width(text: str) -> int:

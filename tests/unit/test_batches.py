@@ -39,22 +39,6 @@ def test_the_slices_of_all_ranks_make_up_the_global_batch(world, batch, n):
     assert np.array_equal(woven[woven >= 0], together)
 
 
-@given(st.integers(0, 1000), st.integers(0, 12), st.integers(1, 12), st.integers(1, 30), st.sampled_from(["epochs", "random"]))
-def test_how_often_each_row_was_seen_is_what_counting_says(seed, steps, batch, n, order):
-    counted = np.zeros(n, np.int64)
-    for step in range(steps):
-        for row in batches.rows(seed, step, batch, n, order):
-            counted[row] += 1
-    assert np.array_equal(batches.times_seen(seed, steps, batch, n, order), counted)
-
-
-@pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_counting_in_pieces_comes_to_the_same(monkeypatch, chunk):
-    whole = batches.times_seen(0, 10, 6, 9, "random")
-    monkeypatch.setattr(batches, "_CHUNK", chunk)
-    assert np.array_equal(batches.times_seen(0, 10, 6, 9, "random"), whole)
-
-
 def test_epochs_and_seeds_differ():
     n = 500
     orders = [batches.rows(seed, epoch, n, n) for seed in range(5) for epoch in range(5)]

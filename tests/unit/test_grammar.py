@@ -72,9 +72,8 @@ def test_the_probability_of_a_string_is_the_sum_over_its_derivations(grammar, en
         assert grammar.log_probability(words) == pytest.approx(math.log(p), abs=1e-12)
 
 
-def test_entropy_count_and_length_equal_the_enumerated_sums(grammar, enumerated):
+def test_entropy_and_count_equal_the_enumerated_sums(grammar, enumerated):
     assert grammar.entropy == pytest.approx(-math.fsum(p * math.log(p) for p in enumerated.values()), abs=1e-12)
-    assert grammar.mean_length == pytest.approx(math.fsum(p * len(words) for words, p in enumerated.items()), abs=1e-12)
     assert grammar.count == len(enumerated)
     assert grammar.words == {word for words in enumerated for word in words}
 
@@ -152,7 +151,6 @@ def test_the_published_question_grammar_has_the_published_figures():
     lexicon = {name: " ".join(f"{name}{number}" for number in range(size)) for name, size in sizes.items()}
     grammar = Grammar.read(rules + number.replace("#", "S") + number.replace("#", "P"), lexicon)
     assert grammar.entropy == pytest.approx(20.395221106109222, abs=1e-9)
-    assert grammar.mean_length == pytest.approx(29 / 3, abs=1e-9)
     assert grammar.count == 68_631_332_143_608
     assert len(grammar.words) == 65
 

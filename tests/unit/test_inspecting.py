@@ -16,8 +16,9 @@ from memlab.lab.remembering import open_memory, store_patterns
 from memlab.lab.stages import Kept
 from memlab.measures.reading import read
 from memlab.memory import energy
-from memlab.memory.basin import inside_basin, nearest_rival
-from memlab.memory.rows import Subset
+from memlab.memory.basin import nearest_rival
+from memlab.memory.retrieval import descend
+from memlab.memory.rows import Subset, take
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +135,11 @@ def test_a_state_is_inside_the_basin_that_the_memory_says(windows, beta):
         found = inspect(windows, Question("validation", number=1), layer, beta=beta)
         state = see(windows, Question("validation", number=1)).states[layer][-1:]
         row = torch.tensor([found.card.pattern.row])
-        inside = inside_basin(state, row, windows.store.layer(layer), found.card.beta, windows.scale(layer))
-        assert found.card.is_inside == bool(inside[0])
-        rival = nearest_rival(windows.store.layer(layer), row)
+        patterns = windows.store.layer(layer)
+        both = descend(torch.cat([state.double(), take(patterns, row).double()]), patterns, found.card.beta, windows.scale(layer))
+        apart = float((both.fixed_points[0] - both.fixed_points[1]).norm())
+        assert found.card.is_inside == (bool(both.converged.all()) and apart <= 1e-3 * windows.scale(layer) + 1e-9)
+        rival = nearest_rival(patterns, row)
         assert found.card.rival_distance == pytest.approx(float(rival.squared_distance[0].sqrt()))
 
 

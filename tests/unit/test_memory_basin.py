@@ -10,8 +10,6 @@ from memlab.memory import basin, energy
 from memlab.memory.radius import nearest_other
 from memlab.memory.search import search
 
-FIGURE_1 = torch.tensor([[-2.0], [0.0], [1.0]])
-
 
 def some(n=2000, width=16, n_queries=60, seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -41,24 +39,6 @@ def test_doubles_never_part():
     found = basin.nearest_rival(torch.zeros(2, 3), torch.tensor([0, 1]))
     assert found.index.tolist() == [1, 0]
     assert found.merge_temperature.tolist() == [math.inf, math.inf]
-
-
-def test_states_of_figure_1_lie_in_the_basin_of_the_pattern_that_they_end_at():
-    state = torch.tensor([[-3.0], [-1.2], [0.0], [1.0], [0.4]])
-    assert basin.inside_basin(state, torch.tensor([0, 0, 0, 1, 2]), FIGURE_1).tolist() == [True, True, False, True, True]
-    # At β = 5 the patterns at 0 and 1 are told apart.
-    assert basin.inside_basin(state, torch.tensor([0, 0, 1, 1, 1]), FIGURE_1, beta=5.0).tolist() == [True, True, True, False, True]
-
-
-def test_equal_patterns_share_one_basin():
-    state = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
-    patterns = torch.full((60, 8), 0.1)
-    for beta in (1e-6, 1.0, 1e6):
-        assert basin.inside_basin(state, torch.tensor([0, 30, 59]), patterns, beta).all()
-
-
-def test_what_has_not_converged_lies_in_no_basin():
-    assert basin.inside_basin(torch.tensor([[-1.2]]), torch.tensor([0]), FIGURE_1, max_steps=1).tolist() == [False]
 
 
 @pytest.mark.parametrize("target", [1.5, 8.0, 100.0])

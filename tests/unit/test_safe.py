@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from memlab.render.safe import MAX_MARKS, safe, safe_markup
+from memlab.render.safe import MAX_MARKS, safe
 
 # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt): what a font shows as nothing.
 INVISIBLE = [
@@ -34,10 +34,10 @@ def forbidden(character: str) -> bool:
     )
 
 
-def printed(text: str | Text, markup: bool) -> str:
+def printed(text: Text) -> str:
     out = io.StringIO()
     console = Console(file=out, width=10_000, force_terminal=True, color_system=None, highlight=False, legacy_windows=False)
-    console.print(text, markup=markup, emoji=markup, soft_wrap=True, end="")
+    console.print(text, markup=False, emoji=False, soft_wrap=True, end="")
     return out.getvalue()
 
 
@@ -133,23 +133,4 @@ def test_ascii_keeps_what_can_be_read():
 @given(texts)
 @example("\x1b]0;title\x07\x1b[2J")
 def test_rich_prints_no_control_character_from_the_text(text):
-    assert printed(Text(safe(text)), markup=False) == safe(text)
-
-
-@given(texts, texts)
-@example(":boom:", "")
-@example("[red", "]x[/red]")
-@example("ends in \\", "[/bold]")
-@example("\\[1]", "\\\\")
-@example("\\:", "")
-@example("[none][/none]", ":smile")
-def test_markup_shows_exactly_the_text_whatever_surrounds_it(first, second):
-    markup = f"[bold]{safe_markup(first)}{safe_markup(second)}[/bold] done"
-    assert Text.from_markup(markup).plain == safe(first) + safe(second) + " done"
-    assert printed(markup, markup=True) == safe(first) + safe(second) + " done"
-
-
-def test_markup_keeps_the_style_around_it():
-    assert [str(span.style) for span in Text.from_markup(f"[bold]{safe_markup('a[red]b')}[/bold]").spans if span.style != "none"] == [
-        "bold"
-    ]
+    assert printed(Text(safe(text))) == safe(text)
