@@ -19,25 +19,27 @@ def working() -> Iterator[Callable[[dict[str, Any]], None]]:
         yield _Lines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[amount]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),  # rich's own forgets what is 30 seconds old, and a checkpoint may take as long
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
+        pace = _Pace()
 
         def show(work: dict[str, Any]) -> None:
-            doing, amount = safe(work["doing"]), f"{work['done']:,} {work['unit']}" if work["unit"] else ""
+            doing = safe(work["doing"])
+            fields = {"amount": f"{work['done']:,} {work['unit']}" if work["unit"] else "", "left": pace.left(work, time.monotonic())}
             if doing not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
-                tasks[doing] = bar.add_task(doing, total=work["total"], amount=amount)
-            bar.update(tasks[doing], completed=work["done"], total=work["total"], amount=amount)
+                tasks[doing] = bar.add_task(doing, total=work["total"], **fields)
+            bar.update(tasks[doing], completed=work["done"], total=work["total"], **fields)
 
         yield show
 
@@ -53,12 +55,33 @@ class _Lines:
     """A line for each piece of work, and now and then how far it is."""
 
     def __init__(self) -> None:
-        self._doing, self._said = "", 0.0
+        self._doing, self._said, self._pace = "", 0.0, _Pace()
 
     def __call__(self, work: dict[str, Any]) -> None:
         now = time.monotonic()
+        left = self._pace.left(work, now)
         is_new = work["doing"] != self._doing
         if is_new or (work["total"] and now - self._said > _LINE_SECONDS):
             self._doing, self._said = work["doing"], now
-            far = "" if is_new else f", {work['done']:,} of {work['total']:,} {work['unit']}"
+            far = "" if is_new else f", {work['done']:,} of {work['total']:,} {work['unit']}{left and ', '}{left}"
             print(f"{safe(self._doing)}{far} {'...' if look().ascii else '…'}", file=sys.stderr, flush=True)
+
+
+class _Pace:
+    """How long a piece of work still takes, at the pace of the second half of what is done: what was kept from before went fast."""
+
+    def __init__(self) -> None:
+        self._doing, self._steps = "", [(0.0, 0)]
+
+    def left(self, work: dict[str, Any], now: float) -> str:
+        """`4 m 10 s left`; empty while that is not known. `now` is in seconds of any clock."""
+        from memlab.render.scale import duration
+
+        if work["doing"] != self._doing:
+            self._doing, self._steps = work["doing"], [(now, work["done"])]
+        elif work["done"] > self._steps[-1][1]:
+            self._steps.append((now, work["done"]))
+        (begin, before), (end, done) = self._steps[(len(self._steps) - 1) // 2], self._steps[-1]
+        if not work["total"] or done == before:
+            return ""
+        return f"{duration(max(0.0, (end - begin) / (done - before) * (work['total'] - done) - (now - end)))} left"

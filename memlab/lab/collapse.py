@@ -89,22 +89,24 @@ def collapse(
     """
     asked = in_common([Asked(run, choice, home, device) for run in runs])
     steps = [one.steps(checkpoint) for one in asked]
-    total, done = sum(map(len, steps)), 0
-
-    def report(*_: object) -> None:
-        progress("measuring checkpoints", done, total, "checkpoints")
-
-    report()
     frozen_step = choose_checkpoint(runs[0], frozen_at)
-    betas = frozen_betas(asked[0], frozen_step, layers, report)
+    betas = frozen_betas(asked[0], frozen_step, layers, lambda *_: progress("finding β in each layer", 0, None, ""))
+    n_checkpoints, done = 0, 0
+
+    def report(doing: str, *_: object) -> None:
+        nonlocal done
+        done += not doing  # a layer that has been measured is reported without a word
+        progress("measuring checkpoints", done, len(betas) * sum(map(len, steps)), "layers")
+
     courses = []
     for one, its_steps in zip(asked, steps, strict=True):
         found = []
         for step in its_steps:
             sizes, measured = _measured(one, step, layers, betas, report)
             found.append(Checkpoint(step, measured))
-            done += 1
-            report()
+            n_checkpoints += 1
+            done = len(betas) * n_checkpoints  # also those that were found again
+            report("measured")
         its_betas = {layer.layer: betas.get(layer.layer) for layer in found[0].layers}
         numbers = [sizes[name] for name in ("patterns", "places", "queries")]
         text = choice.positions, one.run.original().model.context, one.cut

@@ -63,7 +63,12 @@ def test_every_checkpoint_is_measured_once(run, home, monkeypatch):
     assert course.names == ["0", "1", "2", "norm"]
     assert (course.n_patterns, course.n_queries) == (60, 12)
     assert course.n_places > 60
-    assert seen[-1] == ("measuring checkpoints", 2, 2, "checkpoints")
+    told = [words for words in seen if words[0] == "measuring checkpoints"]
+    assert told[-1] == ("measuring checkpoints", 8, 8, "layers")
+    assert {done for _, done, _, _ in told} == set(range(9)), "each layer of each checkpoint is a step of its own"
+    again = []
+    collapsing.collapse([run], home, SMALL, device="cpu", progress=lambda *words: again.append(words))
+    assert again == [("measuring checkpoints", 4, 8, "layers"), ("measuring checkpoints", 8, 8, "layers")]
 
 
 def test_the_frozen_beta_is_the_same_at_every_step_and_has_8_patterns_in_play_where_it_was_found(run, home):
