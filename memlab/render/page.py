@@ -21,6 +21,9 @@ from memlab.render.tables import Column, is_right, text_of
 GENERATOR = "memlab report"  # by which a page of ours is known
 NO_PICTURE = "pictures are left out, for matplotlib is not installed; pip install 'memlab[pictures]'"
 
+_FEW_COLUMNS = 3  # that a narrow page has room for
+_LONG = 24  # letters of a cell that may be broken into lines although its column is of numbers, or names the row
+
 END_OF_LINE = "↵"  # which more fonts have than the sign that a terminal gets
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -128,13 +131,14 @@ def _(block: Code, numbers: Numbers) -> str:
 def _(block: Listing, numbers: Numbers) -> str:
     name, place = numbers.name("Table")
     columns = [column if isinstance(column, Column) else Column(column) for column in block.columns]
-    aligned = [' class="number"' if is_right(column, block.rows) else "" for column in columns]
+    aligned = ["number" if is_right(column, block.rows) else "" for column in columns]
     titles = zip(columns, aligned, strict=True)
-    head = "".join(f'<th scope="col"{align}>{words(column.title or column.key)}</th>' for column, align in titles)
+    head = "".join(f'<th scope="col"{_class(align)}>{words(column.title or column.key)}</th>' for column, align in titles)
     rows = "\n".join(f"<tr>{''.join(_cells(row, columns, aligned))}</tr>" for row in block.rows)
+    many = ' class="many"' if len(columns) > _FEW_COLUMNS else ""
     return (
         f'<figure id="{place}" class="table"><figcaption id="{place}-words">{_caption(name, block.caption)}</figcaption>'
-        f'<div class="wide" tabindex="0" role="region" aria-labelledby="{place}-words"><table>'
+        f'<div class="wide" tabindex="0" role="region" aria-labelledby="{place}-words"><table{many}>'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>{_how(block.command)}</figure>"
     )
 
@@ -168,10 +172,16 @@ def _token(text: str, name: str, note: str) -> str:
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[Column], aligned: Sequence[str]) -> Iterator[str]:
-    """The first names the row."""
+    """The first names the row. Each knows its column's title, which stands before it where the page is too narrow for a table."""
     for number, (column, align) in enumerate(zip(columns, aligned, strict=True)):
-        told = words(text_of(row.get(column.key)))
-        yield f"<td{align}>{told}</td>" if number else f'<th scope="row"{align}>{told}</th>'
+        text = text_of(row.get(column.key))
+        told = f'{_class(align, "long" * (len(text) > _LONG))} data-title="{words(column.title or column.key, plain=True)}">{words(text)}'
+        yield f"<td{told}</td>" if number else f'<th scope="row"{told}</th>'
+
+
+def _class(*names: str) -> str:
+    given = " ".join(filter(None, names))
+    return f' class="{given}"' if given else ""
 
 
 def _caption(name: str, told: str) -> str:

@@ -18,6 +18,8 @@ from memlab.lab.report import report
 from memlab.render import document as doc
 from memlab.render.markdown import markdown
 from memlab.render.page import page
+from memlab.render.series import Series
+from memlab.render.tables import Column
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = (
@@ -139,6 +141,27 @@ def test_hostile_words_in_every_place_of_a_document_fetch_and_run_nothing(tmp_pa
         assert "<title>owned" in dom, "these attacks do work where nothing is done against them"
         assert dangerous(dom)
         assert asked
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_no_table_and_no_picture_is_wider_than_the_page(tmp_path, width):
+    values = [
+        {"a": "a word or two", "b": "package.module.function_of_a_long_name", "c": 1.5, "d": 12345, "e": "0.325 (0-2.8)", "f": "x y " * 20}
+    ]
+    settings = [{"a": "data.tokenizer_options.vocabulary", "b": "['torch', 'transformers', 'sympy', 'numpy', 'networkx'] " * 3, "c": 4096}]
+    sides = doc.Listing(["a", Column("b", right=True), Column("c", right=True)], settings, "two runs")
+    curves = doc.Figure("curves", {"series": [Series("s", [0.0, 1.0], [1.0, 2.0])]}, "t", "words")
+    text = page(doc.Document("t", "l", [doc.Section("s", [doc.Listing(list("abcdef"), values, "many"), sides, curves])]))
+    over = "[...document.querySelectorAll('.wide')].map(one => one.scrollWidth - one.clientWidth)"
+    inside, shown = tmp_path / "inside.html", tmp_path / "shown.html"
+    inside.write_text(
+        re.sub("<meta http-equiv[^>]*>", "", text).replace("</body>", f"<script>parent.postMessage({over}, '*')</script></body>")
+    )
+    listening = "<script>onmessage = message => document.title = 'over ' + message.data</script>"
+    shown.write_text(
+        f"<!doctype html><title>t</title>{listening}<iframe src=inside.html width={width} height=900></iframe>"
+    )  # no window is so narrow
+    assert "<title>over 0,0,0</title>" in opened(shown, "--dump-dom").stdout
 
 
 def test_it_can_be_printed_with_what_is_folded(tmp_path):
