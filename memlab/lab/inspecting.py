@@ -102,7 +102,8 @@ class Inspection:
     `next_tokens` of the state in the `layer` after `steps` steps of retrieval there, which `card` follows to its end. `next_tokens` are
     those that patterns or model hold most likely, and the true one where it is known. `n_controls` queries of each part are the control;
     `n_repeated` others were none, for their text stands in the training text elsewhere too. `left_out` places of the training text are not
-    among the `n_patterns`. `notes` say what to keep in mind.
+    among the `n_patterns`. `seeds` are those that the stored `patterns` (where a sample is stored) and the control `queries` were drawn
+    with. `notes` say what to keep in mind.
     """
 
     run: str
@@ -116,6 +117,7 @@ class Inspection:
     left_out: int
     n_controls: dict[str, int] | None
     n_repeated: dict[str, int] | None
+    seeds: dict[str, int | None]
     readings: list[LayerReading]
     global_energy: Global
     scaled_global_energy: Global | None
@@ -176,6 +178,7 @@ def inspect_state(seen: Seen, layer: str, position: int, beta: str, k: int, step
         left_out=memory.store.meta["left_out"],
         n_controls=seen.controls.n_queries if seen.controls else None,
         n_repeated=seen.controls.n_repeated if seen.controls else None,
+        seeds={"patterns": memory.store.meta["positions"]["seed"], "queries": seen.controls.seed if seen.controls else None},
         readings=readings,
         global_energy=whole,
         scaled_global_energy=scaled,

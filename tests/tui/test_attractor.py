@@ -66,6 +66,7 @@ def inspection(layer="2", position=2, steps=0, tokens=TOKENS, near=None, beta="1
             n_patterns=100,
             left_out=0,
             n_controls={"training": 9, "validation": 9},
+            seeds={"patterns": 0, "queries": 0},
             n_repeated={"training": 0, "validation": 1},
             readings=[reading(name) for name in LAYERS],
             global_energy=Global(1.5, "1", ["1", "2"]),

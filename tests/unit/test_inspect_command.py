@@ -53,6 +53,7 @@ def test_a_text_is_answered_in_words_and_numbers(call):
 def test_json_holds_everything_that_is_shown(call):
     status, out, _ = call("documents", "--train", 3, "--json", "--k", 2, "--layer", 1, "--position", 4)
     answer = json.loads(out)
+    assert answer["seeds"] == {"patterns": 0, "queries": 0}
     assert status == 0
     assert (answer["layer"], answer["position"], len(answer["nearest"]), answer["card"]["layer"]) == ("1", 4, 2, "1")
     assert answer["asked"]["excluded"] > 0
