@@ -22,10 +22,14 @@ def is_member() -> bool:
 
 
 def become(run: Path, owner: str, devices: int) -> None:
-    """Replace this process by torchrun, which starts `devices` trainers of one run; its id stays the one in state.json."""
+    """Replace this process by torchrun, which starts `devices` trainers of one run; its id stays the one in state.json.
+
+    What it and they write for each other goes to a folder among the temporary ones, which only a SIGKILL leaves there.
+    """
     folder = Path(tempfile.mkdtemp(prefix="memlab-torchrun-"))
     command = [
-        *_torchrun(devices),
+        *(sys.executable, "-m", "memlab.training.agent", str(folder)),
+        *("--nproc-per-node", str(devices), "--log-dir", str(folder / "logs")),
         *("--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file", "--rdzv-endpoint", str(folder / "torchrun"), "--rdzv-id", owner),
         *("-m", "memlab.training", str(run), owner),
     ]
@@ -51,7 +55,8 @@ def lines(run: Path, home: Path, train: config.Train) -> list[str]:
     commands = []
     for number in range(train.nodes):
         where = ["--nnodes", str(train.nodes), "--node-rank", str(number), "--master-addr", address, "--master-port", str(_PORT)]
-        words = ["env", f"MEMLAB_HOME={home}", *(f"{k}={v}" for k, v in patience().items()), *_torchrun(train.devices), *where]
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(train.devices)]
+        words = ["env", f"MEMLAB_HOME={home}", *(f"{k}={v}" for k, v in patience().items()), *torchrun, *where]
         commands.append(shlex.join([*words, "-m", "memlab.training", str(run)]))
     return commands
 
@@ -66,10 +71,6 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _torchrun(devices: int) -> list[str]:
-    return [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(devices)]
 
 
 def _threads(processes: int) -> int:

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
@@ -59,6 +60,8 @@ def test_whoever_is_asked_all_stop_at_the_same_step_and_another_number_goes_on(l
     run = lab.start(f"asked-{ask}", {**ENDLESS, "train.devices": 2})
     until(lambda: steps_done(run) >= 5, "it trains", 60)
     members = family(run)
+    folder = Path(members[1].environ()["MEMLAB_MEETING_PLACE"]).parent
+    assert folder.is_dir()
     assert len(members) == 3, "torchrun and two trainers"
     assert all(is_loopback(member) for member in members), "nothing listens to other machines"
     if ask == "STOP":
@@ -67,6 +70,7 @@ def test_whoever_is_asked_all_stop_at_the_same_step_and_another_number_goes_on(l
         os.kill(run.state().pid, signal.SIGTERM)
     lab.finish(run, "stopped")
     gone(members)
+    assert not folder.exists(), "what they wrote for each other is removed"
     stopped = run.state().step
     assert (run.checkpoints / f"step-{stopped:06d}" / "optimizer.safetensors").exists(), "it has saved where all of them stopped"
     assert "lost the others" not in run.log_path.read_text()
