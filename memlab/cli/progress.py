@@ -10,6 +10,7 @@ from memlab.cli.terminal import look
 from memlab.render.safe import safe
 
 _LINE_SECONDS = 15.0  # between two lines on the same piece of work, where there is no terminal
+_STEPS = 500  # of a piece of work that are remembered; beyond that every other one
 
 
 @contextlib.contextmanager
@@ -80,6 +81,8 @@ class _Pace:
         if work["doing"] != self._doing:
             self._doing, self._steps = work["doing"], [(now, work["done"])]
         elif work["done"] > self._steps[-1][1]:
+            if len(self._steps) > _STEPS:
+                del self._steps[1::2]
             self._steps.append((now, work["done"]))
         (begin, before), (end, done) = self._steps[(len(self._steps) - 1) // 2], self._steps[-1]
         if not work["total"] or done == before:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from memlab.data.document import Document
 from memlab.data.ragged import RaggedWriter
 from memlab.errors import DataError
 from memlab.files import explained, read_json, sync_directory, write_json
+from memlab.progress import Progress
 
 FORMAT = 3  # raise it whenever the same inputs would give other bytes
 _BATCH_CHARACTERS = 2_000_000  # encoded at once: enough for all cores, little enough for memory
@@ -35,16 +36,6 @@ _PASSAGES = "passage_characters"  # the option of a source that cuts its text in
 _CUTS = 10  # documents that a single text is to be cut into: at least half as many come of it, more than _FIRST_HELD_OUT
 _CHARACTERS_OF_A_TOKEN = 16  # no more than that and a document that is half as long as asked for is longer than the context
 _LEAST_CONTEXT = 2
-
-
-class Progress(Protocol):
-    """Told how far a long piece of work is: `done` of `total` (None where unknown), counted in `unit`."""
-
-    def __call__(self, doing: str, done: int, total: int | None, unit: str) -> None: ...
-
-
-def quiet(doing: str, done: int, total: int | None, unit: str) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)

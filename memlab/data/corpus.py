@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from memlab import config, registry
-from memlab.data.building import Build, Progress, Recipe, quiet
+from memlab.data.building import Build, Recipe
 from memlab.data.ragged import Ragged
 from memlab.errors import DataError
 from memlab.files import lock, read_json
 from memlab.home import home_of
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 _WAIT_SECONDS = 0.2

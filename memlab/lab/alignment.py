@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UnknownName, UsageError
 from memlab.lab.asking import Asked, Choice, cautions, resampled
 from memlab.lab.collapse import AUTO, frozen_betas
 from memlab.lab.measured import kept
 from memlab.lab.sampling import choose_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress
 from memlab.lab.inspecting import inspect_state, layer_map
 from memlab.lab.questions import LAST_BLOCK, Question, asked, see
 from memlab.lab.remembering import RunMemory, kept_memory
+from memlab.progress import Progress
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ Needs torch: see `lab.serving`.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.lab.passages import Passage
 from memlab.lab.remembering import Context, RunMemory, store_rows
+from memlab.progress import Progress, quiet
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UnknownName, UsageError, did_you_mean
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.remembering import RunMemory, open_memory
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

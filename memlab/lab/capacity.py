@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memlab import config
-from memlab.data.building import Progress, quiet
 from memlab.errors import RunError, UsageError
 from memlab.lab.queue import Job, train_all
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 from memlab.theory.capacity import BITS_PER_PARAMETER, BITS_PER_PARAMETER_OF, bits, data_bits
 

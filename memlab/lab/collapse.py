@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UnknownName
 from memlab.lab.asking import Asked, Choice, cautions, in_common
 from memlab.lab.measured import kept
 from memlab.lab.sampling import choose_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, RunError
 from memlab.files import read_json, write_json
 from memlab.lab.remembering import RunMemory
+from memlab.progress import Progress, quiet
 
 AT = (0.05, 0.25, 0.5, 0.75, 0.95)
 PERPLEXITY = 8.0  # effective patterns that the automatic beta gives held-out text, at the median

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memlab import config
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UsageError
 from memlab.lab.jobs import Asked
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.sampling import choose_checkpoint, load_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UsageError
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.over_training import POINTS, checkpoints_of, thinned
 from memlab.lab.remembering import RunMemory, open_model
 from memlab.lab.sampling import load_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

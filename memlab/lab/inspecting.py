@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UsageError
 from memlab.lab.attractor import Card, card_of, follow
 from memlab.lab.controls import Control
 from memlab.lab.questions import LAST_BLOCK, Asked, Question, Seen, asked, betas_of, find_layer, parse_beta, see
 from memlab.lab.remembering import Context, RunMemory, store_rows
+from memlab.progress import Progress, quiet
 
 if TYPE_CHECKING:
     import numpy as np

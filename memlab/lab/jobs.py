@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memlab import config
-from memlab.data.building import Progress, quiet
 from memlab.errors import RunError, UsageError
 from memlab.home import new_run_path, runs_of
 from memlab.lab.planning import is_elsewhere, plan
 from memlab.lab.queue import Job
 from memlab.lab.view import open_view
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 _SOONEST = (

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UnknownName, UsageError, did_you_mean
 from memlab.lab.attractor import follow
 from memlab.lab.controls import PERPLEXITY, controls
 from memlab.lab.questions import LAST_BLOCK, Question, find_layer, parse_beta, passage_of
 from memlab.lab.remembering import Context, RunMemory, kept_memory, store_rows
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from memlab import registry
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UsageError
 from memlab.files import explained
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.references import AUTO, reference_of
 from memlab.lab.remembering import RunMemory, open_model
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

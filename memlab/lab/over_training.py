@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UsageError
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.passages import Passage
 from memlab.lab.questions import LAST_BLOCK, Question, parse_beta, passage_of
 from memlab.lab.remembering import Context, RunMemory, open_model
 from memlab.lab.sampling import choose_checkpoint, load_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UsageError
 from memlab.lab import passages
 from memlab.lab.controls import Controls, controls
 from memlab.lab.passages import Part, Passage
 from memlab.lab.remembering import RunMemory
+from memlab.progress import Progress, quiet
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memlab import config
-from memlab.data.building import Progress, quiet
 from memlab.errors import RunError, UsageError
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 _POLL_SECONDS = 0.2

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memlab import config, registry
-from memlab.data.building import Progress, quiet
 from memlab.errors import ConfigError, UnknownName, UsageError, did_you_mean
 from memlab.home import find_run, runs_of
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.remembering import RunMemory, open_memory, open_model
 from memlab.lab.sampling import choose_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

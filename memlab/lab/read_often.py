@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress
 from memlab.lab import measured
 from memlab.lab.memorized import SEED, N, examine
 from memlab.lab.over_training import checkpoints_of
@@ -17,6 +16,7 @@ from memlab.lab.references import made_for, reference_of
 from memlab.lab.remembering import RunMemory, open_model
 from memlab.lab.sampling import choose_checkpoint
 from memlab.lab.tokens import tokens
+from memlab.progress import Progress
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

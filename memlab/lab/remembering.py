@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, RunError, UsageError
 from memlab.home import kept_beside
 from memlab.lab.sampling import choose_checkpoint, load_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:

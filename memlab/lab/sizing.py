@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memlab import config, models, registry
-from memlab.data.building import Progress, quiet
 from memlab.errors import MemlabError, UsageError
 from memlab.home import presets_of
 from memlab.lab.expectation import at_once, outlook_words
+from memlab.progress import Progress, quiet
 from memlab.theory import scaling, sizes
 from memlab.theory.capacity import BITS_PER_PARAMETER, capacity_bits
 

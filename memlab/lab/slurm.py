@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import RunError, UsageError
 from memlab.lab.queue import Job, train_all
+from memlab.progress import Progress, quiet
 
 MINUTES = 240  # of a job, unless timeout_min is given; one that has not ended by then goes on in another
 

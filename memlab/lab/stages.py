@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memlab import config, models
-from memlab.data.building import Progress
+from memlab.progress import Progress
 from memlab.training import allocator
 
 _ANY_VOCABULARY = 256

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import MemlabError, RunError, UsageError
 from memlab.files import read_json, write_json
 from memlab.lab.grids import Cell, Sweep, folder_of, keep
@@ -17,6 +16,7 @@ from memlab.lab.jobs import are_alike
 from memlab.lab.jobs import seconds_of as time_of
 from memlab.lab.queue import Job, train_all
 from memlab.lab.view import RunView
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 from memlab.theory import matched
 from memlab.theory.capacity import bits

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError, UsageError
 from memlab.lab.inspecting import Question
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.passages import Part, given
 from memlab.lab.references import AUTO, reference_of
 from memlab.lab.remembering import RunMemory
+from memlab.progress import Progress, quiet
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from memlab.data.building import Progress, quiet
 from memlab.data.document import Document
 from memlab.errors import DataError
 from memlab.measures.hidden import hidden_states
 from memlab.measures.places import Positions
 from memlab.memory.store import sample_rows
+from memlab.progress import Progress, quiet
 
 _CHARACTERS = 1 << 20  # tokenised at once
 _TOKENS = 1 << 12  # of a batch

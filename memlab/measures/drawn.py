@@ -6,7 +6,6 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from memlab.data.building import Progress, quiet
 from memlab.data.rows import RunData
 from memlab.errors import DataError
 from memlab.measures.hidden import layer_names
@@ -14,6 +13,7 @@ from memlab.measures.patterns import collect_states, pattern_places
 from memlab.measures.places import DocumentPlaces, Places, Where, WindowPlaces
 from memlab.measures.queries import Queries, draw_queries
 from memlab.memory.store import sample_rows
+from memlab.progress import Progress, quiet
 
 _QUERIED = 0.5  # of the training documents are asked about at most, so that others remain as patterns
 

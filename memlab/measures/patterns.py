@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from memlab.data.building import Progress, quiet
 from memlab.data.rows import DocumentRows, RunData
 from memlab.errors import UsageError
 from memlab.measures.hidden import hidden_states
 from memlab.measures.places import DocumentPlaces, Places, Where, WindowPlaces, parse_positions
 from memlab.memory.store import PatternStore, Plan, building, bytes_per_row, rows_within, sample_rows
+from memlab.progress import Progress, quiet
 
 _TOKENS = 1 << 13  # tokens of a batch
 _SYNC_SECONDS = 5.0

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UsageError
 from memlab.memory.checks import check_states
 from memlab.memory.landscape import energy_grid, grid_around
@@ -16,6 +15,7 @@ from memlab.memory.plane import Kind, Placed, Plane, plane_through
 from memlab.memory.retrieval import SAME, Descent, descend, distinct_points
 from memlab.memory.rows import Rows, Subset, take
 from memlab.memory.search import search
+from memlab.progress import Progress, quiet
 
 IN_SLICE = 0.1  # of the typical distance between neighbouring patterns: what is no farther off the plane lies in the slice
 DRAWN = 16  # distinct patterns nearest to the state that are drawn, and as many that lie in the slice

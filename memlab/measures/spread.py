@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import DataError
 from memlab.memory import approximate
 from memlab.memory.radius import SHARES, Distances, matched_gaussian, nearest_distances
+from memlab.progress import Progress, quiet
 from memlab.theory.partition import log_partition
 from memlab.theory.radius import stated_radius, unit_radius
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from memlab import config
-from memlab.data.building import Progress, quiet
+from memlab.progress import Progress, quiet
 
 _PROBE_SECONDS = 3.0
 _MEASURING = ("measuring a few steps on this device", 0, None, "")

@@ -10,7 +10,6 @@ import pytest
 from fabricated_run import EXPERIMENT, evaluated, fabricate, started, trained
 from tiny_run import make_run
 
-from memlab.data.building import quiet
 from memlab.lab import collapse
 from memlab.lab import report as lab
 from memlab.lab.asking import Choice
@@ -23,6 +22,7 @@ from memlab.lab.report import subject as subject_of_report
 from memlab.lab.report.sweep import sweep_of, sweep_report
 from memlab.lab.report.training import thinned
 from memlab.lab.view import open_view
+from memlab.progress import quiet
 from memlab.render.document import Code, Facts, Figure, Listing, Passage
 from memlab.render.page import page
 from memlab.render.series import Series

@@ -7,12 +7,12 @@ Needs torch: see `lab.serving`.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import UnknownName, did_you_mean
 from memlab.lab.claims import assumptions, energies, partition, radii, trained
 from memlab.lab.claims.claim import VERDICTS, Claim, Claims, Figure, Verdict
 from memlab.lab.claims.evidence import Evidence
 from memlab.lab.sampling import choose_checkpoint
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 __all__ = ["CLAIMS", "VERDICTS", "Claim", "Claims", "Figure", "Verdict", "claims", "each_claim"]

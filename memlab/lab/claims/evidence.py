@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import MemlabError
 from memlab.lab.measured import NotKeptError, kept, only_kept
 from memlab.lab.view import RunView
+from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 from memlab.rundir.events import Row
 

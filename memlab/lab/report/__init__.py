@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memlab.data.building import Progress, quiet
 from memlab.errors import MemlabError
 from memlab.lab.measured import NotKeptError
 from memlab.lab.report import comparison, evidence, remembered, training
 from memlab.lab.report.subject import Subject
 from memlab.lab.summary import verdict
 from memlab.lab.view import RunView, open_view
+from memlab.progress import Progress, quiet
 from memlab.render.document import Block, Document, Facts, Section
 from memlab.render.safe import safe
 from memlab.render.scale import count

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from memlab.data.building import Progress
 from memlab.lab.measured import NotKeptError
 from memlab.lab.sampling import choose_checkpoint
 from memlab.lab.view import RunView
+from memlab.progress import Progress
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
