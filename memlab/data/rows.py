@@ -9,6 +9,7 @@ import numpy as np
 from memlab import config
 from memlab.data import batches
 from memlab.data.corpus import Corpus, open_recorded
+from memlab.data.parts import Part
 from memlab.data.selection import Selection, select
 from memlab.errors import DataError
 from memlab.rundir import RunDir
@@ -151,6 +152,9 @@ class RunData:
     train: Rows
     validation: Rows
     order: batches.Order
+
+    def rows(self, part: Part) -> Rows:
+        return self.train if part == "training" else self.validation
 
 
 def open_rows(corpus: Corpus, data: config.Data, context: int) -> RunData:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memlab.data.parts import PARTS
 from memlab.errors import UnknownName, UsageError
 from memlab.lab.asking import Asked, Choice, cautions, resampled
 from memlab.lab.collapse import AUTO, frozen_betas
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from memlab.render.series import Series
 
 READINGS: "tuple[Reading, ...]" = ("before", "after")
-PARTS = ("training", "validation")
 WORDS = {"training": "training text", "validation": "held-out text", "shuffled": "shuffled patterns", "gaussian": "Gaussian patterns"}
 
 

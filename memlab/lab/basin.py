@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memlab.data.parts import PARTS
 from memlab.errors import DataError, UnknownName, UsageError, did_you_mean
 from memlab.lab.measured import kept, weights_and_text
 from memlab.lab.remembering import RunMemory, open_memory
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from memlab.measures.recovery import Disturbance
     from memlab.memory.rows import Rows
 
-PARTS = ("training", "validation")
 CURVES = ("continuation", "truth", "fixed_point", "pattern")  # the same as undisturbed, the true one; and where the retrieval ends
 EMBEDDINGS, TOKENS = "embeddings", "tokens"
 NOISE_LEVELS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)

@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from memlab.data.parts import PARTS
 from memlab.errors import DataError, RunError
 from memlab.files import read_json, write_json
 from memlab.lab.remembering import RunMemory
@@ -15,7 +16,6 @@ from memlab.progress import Progress, quiet
 AT = (0.05, 0.25, 0.5, 0.75, 0.95)
 PERPLEXITY = 8.0  # effective patterns that the automatic beta gives held-out text, at the median
 _N, _SEED, _FORMAT = 256, 0, 1
-_PARTS = ("training", "validation")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _measure(memory: RunMemory, progress: Progress) -> Controls:
     from memlab.measures.patterns import collect_states
     from memlab.measures.queries import draw_queries
 
-    queries = {part: draw_queries(memory.data, memory.context, part, _N, _SEED) for part in _PARTS}
+    queries = {part: draw_queries(memory.data, memory.context, part, _N, _SEED) for part in PARTS}
     names = memory.store.layers
     states = {part: collect_states(memory.model, drawn.places, drawn.numbers, names) for part, drawn in queries.items()}
     own = _own_rows(memory, states["training"].where.documents)

@@ -19,7 +19,7 @@ from memlab.progress import Progress, quiet
 from memlab.rundir import RunDir
 
 if TYPE_CHECKING:
-    from memlab.measures.excerpts import Part
+    from memlab.data.parts import Part
     from memlab.measures.material import Material
     from memlab.measures.references import Reference
 

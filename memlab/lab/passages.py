@@ -1,15 +1,14 @@
 """Passages: the texts that a memory is asked with, given by a person or taken from the run's own training or held-out text."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from memlab.data.parts import AnyPart, Part
 from memlab.errors import UsageError
 from memlab.lab.remembering import RunMemory
 
 if TYPE_CHECKING:
     import numpy as np
-
-Part = Literal["given", "training", "validation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +19,7 @@ class Passage:
     not count, for they are this passage's own; None where all count.
     """
 
-    part: Part
+    part: AnyPart
     label: str
     ids: "np.ndarray"
     after: int
@@ -47,13 +46,13 @@ def given(memory: RunMemory, text: str) -> Passage:
     return Passage("given", "the text given", ids, -1, _pieces(memory, ids), note)
 
 
-def of_data(memory: RunMemory, part: Literal["training", "validation"], number: int) -> Passage:
+def of_data(memory: RunMemory, part: Part, number: int) -> Passage:
     """Row `number` of the run's training or validation text.
 
     A window loses its first tokens, for else a training window would find itself: its states then come after another beginning than
     the stored ones do. Of a training document, which has one beginning only, the own patterns do not count.
     """
-    rows = memory.data.train if part == "training" else memory.data.validation
+    rows = memory.data.rows(part)
     if memory.has_documents:
         n_rows = len(rows)
         _check_row(part, number, n_rows)

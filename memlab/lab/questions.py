@@ -7,10 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memlab.data.parts import AnyPart
 from memlab.errors import DataError, UsageError
 from memlab.lab import passages
 from memlab.lab.controls import Controls, controls
-from memlab.lab.passages import Part, Passage
+from memlab.lab.passages import Passage
 from memlab.lab.remembering import RunMemory
 from memlab.progress import Progress, quiet
 
@@ -24,7 +25,7 @@ LAST_BLOCK = "-1"
 class Question:
     """The text to ask with: a person's (`part` is given), or passage `number` of the run's own training or validation text."""
 
-    part: Part = "given"
+    part: AnyPart = "given"
     text: str = ""
     number: int = 0
 
@@ -44,7 +45,7 @@ class Seen:
 class Asked:
     """The passage in words: `tokens` is what each position adds to the text; `note` says how it was made comparable."""
 
-    part: Part
+    part: AnyPart
     label: str
     note: str
     tokens: list[str]

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from memlab.data.parts import PARTS
 from memlab.lab.asking import resampled
-from memlab.lab.basin import EMBEDDINGS, PARTS, TOKENS, Basin
+from memlab.lab.basin import EMBEDDINGS, TOKENS, Basin
 from memlab.render.scale import decimal, percent
 from memlab.render.series import Floor, Series
 

@@ -19,7 +19,8 @@ from memlab.rundir import RunDir
 if TYPE_CHECKING:
     import numpy as np
 
-    from memlab.measures.references import Part, Reference
+    from memlab.data.parts import AnyPart
+    from memlab.measures.references import Reference
     from memlab.measures.references.exact import ExactReference, NextWords
     from memlab.measures.references.ngram import NgramReference, Trigram
     from memlab.measures.references.trained import ModelReference
@@ -81,7 +82,7 @@ def exact(memory: RunMemory) -> "ExactReference":
     options = config.build_options(source.Options, data.source_options, "data.source_options")
     words = f"the exact distribution that {data.source} draws its words from, each given those before it"
     identity: dict[str, Any] = {"kind": EXACT, "source": source.fingerprint(options)}
-    of_part: dict[Part, NextWords] = {}
+    of_part: dict[AnyPart, NextWords] = {}
     if hasattr(source, "unrepeated"):
         span = memory.data.selection.span
         words += ", repeats left out (but of text that you give)"

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memlab.data.parts import AnyPart
 from memlab.errors import DataError, UsageError
 from memlab.lab.inspecting import Question
 from memlab.lab.measured import kept, weights_and_text
-from memlab.lab.passages import Part, given
+from memlab.lab.passages import given
 from memlab.lab.references import AUTO, reference_of
 from memlab.lab.remembering import RunMemory
 from memlab.progress import Progress, quiet
@@ -96,7 +97,7 @@ class Tokens:
 
     run: str
     step: int
-    part: Part
+    part: AnyPart
     label: str
     tokens: list[Token]
     classes: list[ClassShare]
@@ -124,7 +125,7 @@ class _Around:
 class _Asked:
     """A passage as one row: inputs, targets (1, T), and the number of that row where it is one of the run's own text."""
 
-    part: Part
+    part: AnyPart
     label: str
     inputs: "np.ndarray"
     targets: "np.ndarray"
@@ -197,7 +198,7 @@ def _ask(memory: RunMemory, question: Question) -> _Asked:
         if len(passage.ids) < 2:
             raise DataError(f"{question.text!r} is one token, and in a run on windows the first one is given; give more words")
         return _Asked("given", passage.label, passage.ids[None, :-1], passage.ids[None, 1:], note=passage.note)
-    rows = memory.data.train if question.part == "training" else memory.data.validation
+    rows = memory.data.rows(question.part)
     if not memory.has_documents:
         rows = WindowRows(rows.stream, memory.context, memory.context)
     if not 0 <= question.number < len(rows):
@@ -266,9 +267,9 @@ def _shares(classes: "np.ndarray", around: _Around) -> list[ClassShare]:
 
 def _around(memory: RunMemory, home: Path, other: "Reference", seed: int, progress: Progress) -> _Around:
     """The classes of the run's training and held-out excerpts, and the held-out losses; measured now or before."""
+    from memlab.data.parts import PARTS
     from memlab.measures.classes import CLASSES, VERSION
     from memlab.measures.estimates import Estimate
-    from memlab.measures.material import PARTS
 
     about = {"version": VERSION, "reference": other.identity, "excerpts": EXCERPTS, "seed": seed}
     depends_on = {**about, **weights_and_text(memory.run, memory.step)}

@@ -1,15 +1,14 @@
 """Excerpts: passages of training and of held-out text that memorisation is measured on, each cut into a prompt and its continuation."""
 
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 
+from memlab.data.parts import Part
 from memlab.data.repeats import document_occurrences, occurrences
 from memlab.data.rows import DocumentRows, RunData, WindowRows
 from memlab.errors import DataError
 
-Part = Literal["training", "validation"]
 LENGTH = 50  # tokens of a prompt and of its continuation, where rows are long enough (Carlini et al. 2022)
 
 
@@ -63,7 +62,7 @@ def take_excerpts(data: RunData, context: int, part: Part, n: int | None = None,
     document likewise. Windows are laid end to end, also where a run draws them at random.
     Raises DataError where a row is too short to be cut.
     """
-    rows = data.train if part == "training" else data.validation
+    rows = data.rows(part)
     if not isinstance(rows, DocumentRows):
         rows = WindowRows(rows.stream, context, context)
     chosen = np.arange(len(rows)) if n is None else np.sort(np.random.default_rng(seed).permutation(len(rows))[:n])

@@ -7,15 +7,15 @@ from typing import Literal
 import numpy as np
 from transformers import PreTrainedModel
 
+from memlab.data.parts import PARTS, Part
 from memlab.data.rows import RunData
 from memlab.measures.continued import continue_greedily
 from memlab.measures.estimates import Estimate
-from memlab.measures.excerpts import Excerpts, Part, take_excerpts
+from memlab.measures.excerpts import Excerpts, take_excerpts
 from memlab.measures.predicted import Predicted, predict
 from memlab.measures.references import Reference
 from memlab.progress import Progress, quiet
 
-PARTS: tuple[Part, Part] = ("training", "validation")
 N = 256
 
 

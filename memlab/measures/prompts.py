@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memlab.data.parts import Part
 from memlab.data.repeats import document_occurrences, occurrences
 from memlab.data.rows import DocumentRows, RunData, Stream
 from memlab.errors import DataError, UsageError
-from memlab.measures.queries import Part
 from memlab.memory.store import sample_rows
 
 _SPAN = 32  # tokens before the continuation that, with it, must not stand elsewhere
@@ -51,7 +51,7 @@ def draw_prompts(data: RunData, context: int, part: Part, n: int, n_tokens: int,
     A document that ends sooner is continued by `end`, the end-of-text token, over and over. Raises UsageError where half a window is
     shorter than `n_tokens`, DataError where nothing is left.
     """
-    rows = data.train if part == "training" else data.validation
+    rows = data.rows(part)
     times = 1 if part == "training" else 0
     if isinstance(rows, DocumentRows):
         numbers = sample_rows(len(rows), _AS_MANY * n, seed)

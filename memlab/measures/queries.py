@@ -6,17 +6,16 @@ out of both parts.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from memlab.data.parts import Part
 from memlab.data.repeats import document_occurrences, occurrences
 from memlab.data.rows import DocumentRows, RunData
 from memlab.errors import DataError
 from memlab.measures.places import DocumentPlaces, Late, Places, WindowPlaces
 from memlab.memory.store import sample_rows
 
-Part = Literal["training", "validation"]
 _SPAN = 32  # tokens up to a query, of which a repetition elsewhere is looked for
 _AS_MANY = 2  # times the queries asked for are drawn, since some are left out
 
@@ -58,7 +57,7 @@ def draw_queries(data: RunData, context: int, part: Part, n: int, seed: int = 0)
 
 def query_places(data: RunData, context: int, part: Part) -> Places:
     """The places that queries of a part are drawn from."""
-    rows = data.train if part == "training" else data.validation
+    rows = data.rows(part)
     if isinstance(rows, DocumentRows):
         return DocumentPlaces(rows, Late(0))
     shift = shift_of(context)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from memlab.lab.report.subject import OPTIONS, PARTS, PASSAGES, WORDS, Part, Subject
+from memlab.data.parts import PARTS, Part
+from memlab.lab.report.subject import OPTIONS, PASSAGES, WORDS, Subject
 from memlab.render.card import LIES, context, facts, spread
 from memlab.render.document import Block, Facts, Figure, Listing, Passage, Token
 from memlab.render.scale import count, decimal, percent

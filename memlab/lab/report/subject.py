@@ -4,8 +4,9 @@ import functools
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from memlab.data.parts import Part
 from memlab.lab.measured import NotKeptError
 from memlab.lab.sampling import choose_checkpoint
 from memlab.lab.view import RunView
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 FEW_TOKENS = 32_768  # of training text, whose patterns are stored within seconds
 PASSAGES = 64  # of each part that the best memorised are looked for among
 
-Part = Literal["training", "validation"]
-PARTS: tuple[Part, ...] = ("training", "validation")
 WORDS = {"training": "training passage", "validation": "held-out passage"}
 OPTIONS = {"training": "--train", "validation": "--validation"}  # by which commands ask with them
 

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from memlab.data.parts import PARTS
 from memlab.measures.estimates import Estimate, difference, mean
-from memlab.measures.material import PARTS, Figure, Material
+from memlab.measures.material import Figure, Material
 from memlab.measures.predicted import Predicted
 
 PER_PARAMETER, BEYOND = "bits memorised per parameter", "bits per parameter beyond held-out text"

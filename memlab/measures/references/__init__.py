@@ -4,13 +4,13 @@ The exact distribution where the source knows it, a model of the same kind train
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from memlab.data.parts import AnyPart
 from memlab.measures.predicted import Predicted
 
-Part = Literal["given", "training", "validation"]
 UNDECIDED = -1  # a guess where several tokens are held equally likely: an even choice is no knowledge
 
 
@@ -33,7 +33,7 @@ class Reference(Protocol):
         self,
         inputs: np.ndarray,
         targets: np.ndarray,
-        part: Part = "given",
+        part: AnyPart = "given",
         rows: np.ndarray | None = None,
         progress: Callable[[int], None] = unheard,
     ) -> Predicted:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
+from memlab.data.parts import AnyPart
 from memlab.data.rows import IGNORED
 from memlab.measures.predicted import Predicted
-from memlab.measures.references import UNDECIDED, Part, unheard
+from memlab.measures.references import UNDECIDED, unheard
 
 NextWords = Callable[[Sequence[str]], Mapping[str | None, float]]
 
@@ -30,13 +31,13 @@ class ExactReference:
     words: str
     identity: dict[str, Any]
     is_exact: bool = True
-    of_part: Mapping[Part, NextWords] = field(default_factory=dict)
+    of_part: Mapping[AnyPart, NextWords] = field(default_factory=dict)
 
     def predict(
         self,
         inputs: np.ndarray,
         targets: np.ndarray,
-        part: Part = "given",
+        part: AnyPart = "given",
         rows: np.ndarray | None = None,
         progress: Callable[[int], None] = unheard,
     ) -> Predicted:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from memlab.data.parts import AnyPart
 from memlab.data.rows import IGNORED
 from memlab.measures.predicted import Predicted
-from memlab.measures.references import UNDECIDED, Part, unheard
+from memlab.measures.references import UNDECIDED, unheard
 
 VERSION = 1  # raise it whenever the same text would give other probabilities
 _CELLS = 1 << 23  # probabilities held at once: 64 MB
@@ -119,7 +120,7 @@ class NgramReference:
         self,
         inputs: np.ndarray,
         targets: np.ndarray,
-        part: Part = "given",
+        part: AnyPart = "given",
         rows: np.ndarray | None = None,
         progress: Callable[[int], None] = unheard,
     ) -> Predicted:

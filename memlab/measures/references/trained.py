@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
+from memlab.data.parts import AnyPart
 from memlab.measures.predicted import Predicted, predict
-from memlab.measures.references import Part, unheard
+from memlab.measures.references import unheard
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class ModelReference:
         self,
         inputs: np.ndarray,
         targets: np.ndarray,
-        part: Part = "given",
+        part: AnyPart = "given",
         rows: np.ndarray | None = None,
         progress: Callable[[int], None] = unheard,
     ) -> Predicted:
