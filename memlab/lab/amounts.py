@@ -93,7 +93,10 @@ def parse_amount(name: str, text: str, example: str, whole: bool) -> int | float
             if text.strip()
             else f"{name} is missing; write for example {example}"
         )
-    value = float(match[1].replace(",", "").replace("_", "")) * _FACTORS[match[2].lower()]
+    digits, factor = match[1].replace(",", "").replace("_", ""), _FACTORS[match[2].lower()]
+    if whole and digits.isdecimal():
+        return int(digits) * int(factor)
+    value = float(digits) * factor
     if whole and value != int(value):
         raise ConfigError(f"{name} is {value:g}; it must be a whole number")
     return int(value) if whole else value

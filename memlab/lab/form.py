@@ -119,6 +119,7 @@ def field_of(message: str, form: Form) -> str:
     names = {setting: name for name, settings in SETTINGS.items() for setting in settings}
     names |= {f"family '{form.family}'": "size", f"run '{form.name}'": "name", "a larger fraction": "amount"}
     names |= {line.partition("=")[0].strip(): f"settings.{number}" for number, line in enumerate(form.settings) if line.strip()}
+    names |= {f"'{line.partition('=')[2].strip()}'": f"settings.{number}" for number, line in enumerate(form.settings) if "=" in line}
     places = {setting: re.search(rf"(?<![\w.]){re.escape(setting)}(?!\w)", message) for setting in names if setting}
     first = min(((place.start(), -len(setting), setting) for setting, place in places.items() if place), default=(0, 0, ""))[2]
     if first in _OPTIONS:  # the free line that sets one of them, if there is one

@@ -246,7 +246,7 @@ def _continue(memory: RunMemory, asked: _Asked, prompt: int | None) -> Continuat
     from memlab.measures.continued import continue_greedily
 
     text = _text(memory, asked)
-    length = len(text) // 2 if prompt is None else prompt
+    length = (len(text) + int(not memory.has_documents)) // 2 if prompt is None else prompt  # half a row, as `excerpts` cut them
     begin = asked.inputs[0, : int(memory.has_documents)]
     greedy = continue_greedily(memory.model, [np.append(begin, text[:length])], [len(text) - length])[0]
     before = text[:length].tolist()

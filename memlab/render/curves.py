@@ -124,12 +124,12 @@ def draw(
     draw_axes(canvas, layout, view, signs, safe(x_label, width // 2, ascii=ascii), has_x, log_x)
     draw_legend(canvas, layout.legend, rows)
     _draw_texts(canvas, layout, safe(title, width, ascii=ascii), safe(y_label, width, ascii=ascii))
-    if not any(np.isfinite(one.y).any() for one in curves):
-        _draw_nothing(canvas, layout.area, safe(NOTHING_FINITE if any(one.y.size for one in curves) else nothing, ascii=ascii))
     _draw_guides(canvas, layout.area, view, events, signs)
     _draw_floors(canvas, layout.area, view, floors, signs)
     _draw_curves(canvas, layout.area, view, sorted(curves, key=lambda one: not one.behind), faint=color)
     _draw_events(canvas, layout, view, events)
+    if not any(np.isfinite(one.y).any() for one in curves):
+        _draw_nothing(canvas, layout.area, safe(NOTHING_FINITE if any(one.y.size for one in curves) else nothing, ascii=ascii))
     area = layout.area
     return Plot("\n".join(canvas.lines(color)), area.left, area.width, view.x_low, view.x_high)
 
@@ -170,7 +170,7 @@ def _draw_texts(canvas: Canvas, layout: Layout, title: str, y_label: str) -> Non
 
 
 def _draw_nothing(canvas: Canvas, area: Area, words: str) -> None:
-    text = words[: area.width]
+    text = f" {words} "[: area.width]
     canvas.write(area.left + (area.width - len(text)) // 2, area.top + area.height // 2, text, QUIET)
 
 

@@ -107,6 +107,8 @@ class LabApp(App[Sequence[str]]):
         if field is not None and field.check_consume_key(event.key, event.character):
             event.prevent_default()
             await field.on_event(events.Key(event.key, event.character))
+        elif isinstance(self.screen, LabScreen):
+            self.screen.explain(event.key)
 
     def get_default_screen(self) -> Screen:
         return RunsScreen()

@@ -41,7 +41,7 @@ def call(lab, monkeypatch, capsys):
     ("arguments", "complaint"),
     [
         ("trian", "No such command 'trian'. Did you mean 'train'?"),
-        ("runs --home x", "No such option: --home"),
+        ("runs --home x", "--home stands before the command: memlab --home PATH runs"),
         ("train", "Missing argument 'PRESET'"),
         ("train demoo", "no preset 'demoo'; did you mean 'demo'?"),
         ("train nowhere.toml", "no file 'nowhere.toml'; give the path of a TOML file"),

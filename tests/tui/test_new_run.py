@@ -133,6 +133,9 @@ async def test_every_choice_is_reflected_at_once_and_measured_after_a_pause(tmp_
         field(player, "amount").focus()
         await player.press("minus")
         await player.until("4,096 tokens", "--set data.tokens=4096")
+        field(player, "amount").value = ""
+        await player.press("1", "e", "minus", "2")
+        await player.until("train demo --fraction 1%")
         field(player, "amount").value = "100 %"
         await player.press("minus")
         await player.until("50,000 tokens, 10 %", "train demo --fraction 10%", "◌ about 50 s", "before the change")

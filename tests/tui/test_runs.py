@@ -130,12 +130,27 @@ async def test_what_is_typed_in_one_burst_with_the_key_that_opens_the_filter_is_
     async with lab(home, (120, 34)) as player:
         await player.until("middle")
         await player.press("j")
-        for character in "/state:stop":
-            player.app.post_message(keys.Key({"/": "slash", ":": "colon"}.get(character, character), character))
-        await player.until("state:stop", without=("oldest", "middle"))
-        assert not done
-        assert player.app.screen.NAME == "runs"
-        assert names(player) == ["newest"]
+        for _ in range(2):  # what was there before is replaced
+            for character in "/state:stop":
+                player.app.post_message(keys.Key({"/": "slash", ":": "colon"}.get(character, character), character))
+            await player.until("state:stop", without=("oldest", "middle"))
+            assert player.app.screen.query_one("#filter").value == "state:stop"
+            assert not done
+            assert player.app.screen.NAME == "runs"
+            assert names(player) == ["newest"]
+            await player.press("enter")
+
+
+@played
+async def test_a_key_that_does_nothing_now_says_why(home):
+    async with lab(home, (120, 34)) as player:
+        await player.until("oldest")
+        await player.press("home", "s")
+        await player.until("newest is stopped: nobody trains it")
+        await player.press("j", "x")
+        await player.until("middle is being trained: stop it first")
+        await player.press("j", "r", "c")
+        await player.until("oldest is finished; `memlab resume", "select two runs or more with space")
 
 
 @played
@@ -208,7 +223,7 @@ async def test_what_cannot_be_used_says_why(tmp_path, monkeypatch):
         await player.until("provenance.json cannot be read")
         await player.press("j")
         assert "lost" in player.line("❯")
-        await player.until("`memlab resume copied` goes on", "is its log")
+        await player.until("nothing has been heard of the trainer on", "copied` goes on here", "is its log")
         await player.press("j")
         await player.until("the trainer is gone without a word", "`memlab resume gone` goes on")
         assert gone.status() == "lost"

@@ -41,6 +41,11 @@ def test_seeds_go_one_by_one_and_stay_at_0():
     assert amounts.next_seed("seven", up=True) == "seven"
 
 
+def test_whole_numbers_of_any_length_are_read_exactly():
+    assert amounts.parse_amount("train.seed", "99999999999999999999", "0", whole=True) == 99999999999999999999
+    assert amounts.parse_amount("train.steps", "10k", "0", whole=True) == 10_000
+
+
 RATES = {"steps": 1.0, "n_tokens": 1024.0, "epochs": 0.126, "minutes": 0.001}
 
 

@@ -150,6 +150,11 @@ def test_a_line_between_two_points_far_outside_is_still_seen():
     assert next(row for row in rows if row.startswith("5┤")).count("⠤") > 50, "it passes there at 5"
 
 
+def test_what_is_said_in_place_of_curves_is_not_drawn_over():
+    shown = plot([], [Floor("memorisation floor", 0.006)], width=80, height=20, color=False)
+    assert " waiting for the first evaluation " in shown
+
+
 def test_a_chosen_range_hides_nothing_silently():
     lines = plain([TRAIN], y_range=(1, 3))
     assert find(lines, "↑")

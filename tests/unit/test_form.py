@@ -134,6 +134,7 @@ def test_another_home_stands_before_the_command(tmp_path, home):
         ({"settings": ("train.lr=1", "train.lr=2")}, "settings.1", "train.lr is set twice"),
         ({"settings": ("train.batch=7", "train.accumulate=2")}, "settings.1", "it must divide train.batch"),
         ({"settings": ("model.options.n_head=3",)}, "settings.0", "the heads must divide the width"),
+        ({"settings": ("data.tokenizer=foo",)}, "settings.0", "'foo'"),
         ({"settings": ("train={}",)}, "settings.0", "'train' is a section"),
         ({"source": "files", "settings": ("data.source_options.path=/nowhere",)}, "settings.0", "which does not exist"),
         ({"source": "files", "settings": ("data.source_options.path=-",)}, "settings.0", "give a file or a folder"),

@@ -178,7 +178,7 @@ def test_the_command_shows_strip_legend_table_and_reference(windows, call, monke
         "windows at step 4: training passage from ",
         "● memorised",
         "held-out",
-        "Continued greedily from its first 8 tokens: ",
+        "Continued greedily from its first 9 tokens: ",
         "p, reference",
         "13 more: --rows 16",
         "Reference: a trigram model (interpolated, Witten-Bell), ",

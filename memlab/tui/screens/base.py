@@ -61,6 +61,16 @@ class LabScreen(Screen):
         """Whether this action would do something now."""
         return True
 
+    def why_not(self, id: str) -> str:  # noqa: A002
+        """Why this action would do nothing now, where that is not plain to see."""
+        return ""
+
+    def explain(self, key: str) -> None:
+        """Say why a key does nothing."""
+        for action in actions.of_screen(self.NAME):
+            if key in self.lab.keys[action.id].split(",") and not self.possible(action.id) and (why := self.why_not(action.id)):
+                self.lab.say(why)
+
     def label(self, action: Action) -> str:
         """The word beside the key, where it depends on how things stand."""
         return action.label

@@ -11,7 +11,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from memlab.tui import actions
+from memlab.tui.widgets.runrows import wrapped
 
+_KEYS = 18  # columns of the keys
+_LEAST = 12  # columns of the words
 _MOVING = (
     ("↑↓ j k", "One row up or down; page up, page down, home and end as usual"),
     ("tab", "The next pane or field; the mouse works too"),
@@ -31,7 +34,10 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help", classes="pane") as box:
             box.border_title = Text.assemble((" help ", self.app.style("accent")))
             box.border_subtitle = Text.assemble(("esc", self.app.style("accent")), " ", ("close", self.app.style("quiet")))
-            yield Static(self._text())
+            yield Static(id="keys")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self.query_one("#keys", Static).update(self._text()))
 
     def _text(self) -> Text:
         lab, name = self.app, self._name_of_screen
@@ -52,8 +58,13 @@ class HelpScreen(ModalScreen[None]):
         )
 
     def _table(self, title: str, rows: list[tuple[str, str]]) -> Iterable[Text]:
-        if rows:
-            yield self.app.text(title, "quiet")
-            for key, words in rows:
-                yield Text.assemble((f"  {key:<16}", self.app.style("accent")), words)
-            yield Text()
+        """A title, and a line for each key; what is longer goes on below itself."""
+        if not rows:
+            return
+        yield self.app.text(title, "quiet")
+        room = max(self.query_one("#help").scrollable_content_region.width - _KEYS, _LEAST)
+        for key, words in rows:
+            first, *others = wrapped(words, room, 9)
+            yield Text.assemble((f"  {key:<{_KEYS - 2}}", self.app.style("accent")), first)
+            yield from (Text(" " * _KEYS + other) for other in others)
+        yield Text()

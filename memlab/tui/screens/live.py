@@ -17,7 +17,7 @@ from memlab.tui import actions
 from memlab.tui.actions import Action
 from memlab.tui.artist import Artist, Drawn, OneRun, Order
 from memlab.tui.screens.curving import CurvesScreen
-from memlab.tui.screens.runs import RESUMABLE
+from memlab.tui.screens.runs import RESUMABLE, why_not
 from memlab.tui.widgets.curves import Curves
 from memlab.tui.widgets.keyline import name_pane
 from memlab.tui.widgets.lines import Lines
@@ -103,6 +103,13 @@ class LiveScreen(CurvesScreen):
             "pause": status in ACTIVE or self._held,
         }.get(id, super().possible(id))
 
+    def why_not(self, id: str) -> str:  # noqa: A002
+        plain = {
+            "figure": f"{self.run.name} measured nothing of itself; a run that does is started with --set train.measures=all",
+            "overlay": "no other run is selected; space does that in the list of runs",
+        }
+        return plain.get(id) or (why_not(id, self.run, self._drawn.status) if self._drawn else "")
+
     @property
     def going(self) -> list[str]:
         """The run, while it goes on."""
@@ -110,8 +117,7 @@ class LiveScreen(CurvesScreen):
 
     def label(self, action: Action) -> str:
         if action.id == "leave":
-            over = self._drawn is not None and self._drawn.status not in ACTIVE
-            return "back" if over else "leave" if self.has_class("-narrow") else action.label
+            return "back" if not self.going else "leave" if self.has_class("-narrow") else action.label
         if action.id == "other-pane":
             return "curves" if self.has_class("-predicting") else "predictions"
         return action.label

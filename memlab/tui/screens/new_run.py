@@ -128,7 +128,7 @@ class NewRunScreen(LabScreen):
         self._preset = preset
         form = self.query_one(RunForm)
         filled = replace(forms.filled(name, preset), name=form.read().name)
-        form.write(filled, (preset.experiment, preset.expect and f"Expect: {preset.expect}"))
+        form.write(filled, (preset.experiment, preset.expect and f"As the preset stands, expect: {preset.expect}"))
         self._changed()
 
     # From a state of the form to what is shown.

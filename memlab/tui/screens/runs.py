@@ -32,6 +32,14 @@ _REST_SECONDS = 0.12  # of the cursor on a run, before it is drawn
 RESUMABLE = ("stopped", "lost", "failed")
 
 
+def why_not(id: str, run: RunDir, state: str) -> str:  # noqa: A002
+    """Why a run in this state is neither stopped, resumed nor removed."""
+    if state in ACTIVE:
+        return {"remove": f"{run.name} is being trained: stop it first", "resume": f"{run.name} goes on already"}.get(id, "")
+    extends = f"{run.name} is {state}" + (f"; `memlab resume {run.word} --steps N` extends it" if state == "finished" else "")
+    return {"stop": f"{run.name} is {state}: nobody trains it", "resume": extends}.get(id, "")
+
+
 class RunsScreen(LabScreen):
     """The listing, and what is worth knowing of the run under the cursor."""
 
@@ -42,7 +50,7 @@ class RunsScreen(LabScreen):
         listing = Listing(runrows.COLUMNS, id="runs", classes="pane")
         yield listing
         yield Lines(id="nothing", classes="pane")
-        yield Input(placeholder="words, state:running, size:micro …", id="filter", compact=True)
+        yield Input(placeholder="words, state:running, size:micro …", id="filter", compact=True, select_on_focus=False)
         with Horizontal(id="below"):
             yield Lines(id="details", classes="pane")
             yield Lines(id="preview", classes="pane")
@@ -149,6 +157,12 @@ class RunsScreen(LabScreen):
             "clear": bool(self.lab.marked or self.query_one(Input).value),
         }.get(id, True)
 
+    def why_not(self, id: str) -> str:  # noqa: A002
+        if id == "compare":
+            return "select two runs or more with space, to compare them"
+        row = self.current
+        return why_not(id, RunDir(Path(row["path"])), row["state"]) if row else ""
+
     def action_new(self) -> None:
         self.lab.open("new-run")
 
@@ -206,6 +220,7 @@ class RunsScreen(LabScreen):
     def action_filter(self) -> None:
         field = self.query_one(Input)
         field.display = True
+        field.action_select_all()
         self.set_focus(field)  # at once: the next key is the field's
 
     @on(Input.Changed)
@@ -216,7 +231,7 @@ class RunsScreen(LabScreen):
     @on(Input.Submitted)
     def _filter_done(self) -> None:
         self.query_one(Input).display = False
-        self.query_one(Listing).focus()
+        self.set_focus(self.query_one(Listing))
 
     def action_clear(self) -> None:
         self.query_one(Input).value = ""

@@ -55,7 +55,7 @@ class Expected(VerticalScroll):
 def _groups(lab: "LabApp", prospect: Prospect, is_sought: bool, width: int) -> tuple[list[list[Text]], set[str]]:
     """Lines that belong together, and the signs among them."""
     shown = facts(prospect.shown)
-    names = {fact.name: _SHORT.get(fact.name, fact.name) if width < _WITH_NOTES else fact.name for fact in shown}
+    names = {fact.name: lab.safe(_SHORT.get(fact.name, fact.name) if width < _WITH_NOTES else fact.name) for fact in shown}
     column = 1 + max(map(cells, [*names.values(), *(_SHORT.values() if width < _WITH_NOTES else _SHORT)]))  # however many there are now
     groups: dict[int, list[Text]] = {}
     for fact in shown:

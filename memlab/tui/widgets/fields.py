@@ -58,7 +58,8 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> Text:
         lab, arrow = self.app, self.app.style("accent" if self.has_focus else "quiet")
-        return Text.assemble(("‹ ", arrow), lab.text(self._shown, limit=self._room), (" ›", arrow), no_wrap=True)
+        left, right = ("< ", " >") if lab.ascii else ("‹ ", " ›")
+        return Text.assemble((left, arrow), lab.text(self._shown, limit=self._room), (right, arrow), no_wrap=True)
 
     @property
     def _shown(self) -> str:
@@ -100,8 +101,13 @@ class Line(Input):
     def validate_value(self, value: str) -> str:
         return "".join(character for character in value if not is_harmful(character))
 
+    @property
+    def _is_sign_expected(self) -> bool:
+        """Whether a number that is being typed goes on with a sign: `1e-3`."""
+        return self.value[: self.cursor_position].lower().endswith("e")
+
     async def _on_key(self, event: events.Key) -> None:
-        if self._step and event.character in ("+", "-"):
+        if self._step and event.character in ("+", "-") and not self._is_sign_expected:
             event.stop()
             event.prevent_default()
             self.value = self._step(self.value, event.character == "+")

@@ -152,6 +152,8 @@ def pane_title(lab: "LabApp", shown: list[Row], words: str, mistake: str) -> Tex
     active = sum(row["state"] in ACTIVE for row in lab.rows)
     number = count(len(shown)) if len(shown) == len(lab.rows) else f"{count(len(shown))} of {count(len(lab.rows))}"
     parts = [number, *([f"{active} going on"] if active else []), *([f"{len(lab.marked)} selected"] if lab.marked else [])]
+    if not lab.settings.sort:
+        parts.append("latest first" if lab.settings.descending else "earliest first")
     title = Text.assemble(("runs", "bold"), "  ", (lab.safe(" · ".join(parts)), lab.style("quiet")))
     if words.strip():
         title.append_text(lab.text(f"  / {words}", "accent", limit=30))
