@@ -25,6 +25,7 @@ _LOOKALIKES = str.maketrans(
     dict(zip("…–—−‐‑·•×÷‘’“”«»\u00a0\u202f", '~-----.*x/\'\'""""  ', strict=True))
     | {"±": "+-", "≤": "<=", "≥": ">=", "≈": "~", "≠": "!=", "→": "->", "←": "<-", "∞": "inf", "²": "^2", "³": "^3", "ß": "ss"}
     | {"↑": "^", "↓": "v", "‖": "||", "√": "sqrt", "∫": "integral of ", "Σ": "sum", "∇": "grad ", "∝": "~", "ⁿ": "^n", "½": "1/2"}
+    | {"␊": "\\n", "␉": "\\t", "␍": "\\r"}
     | {"‹": "<", "›": ">", "Γ": "Gamma", "Δ": "Delta", "δ": "delta", "θ": "theta", "π": "pi"}
     | {"α": "alpha", "β": "beta", "γ": "gamma", "ε": "epsilon", "λ": "lambda", "μ": "mu", "µ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau"}
 )
@@ -46,7 +47,8 @@ def safe(text: str, limit: int | None = None, newlines: bool = False, ascii: boo
     Letters of right-to-left scripts stay: a page has to isolate them (`<bdi>`).
 
     limit cuts each line to that many terminal cells, the last of them `…`. newlines keeps `\n`, and nothing else, as it is.
-    ascii makes the result 7-bit: look-alikes where there are some (β → beta), `<U+4E2D>` for the rest, `~` for the ellipsis.
+    ascii makes the result 7-bit: look-alikes where there are some (β → beta), `\n` for a line feed, `<U+4E2D>` for the rest, `~` for the
+    ellipsis.
     """
     if newlines:
         return "\n".join(safe(line, limit, ascii=ascii) for line in text.split("\n"))

@@ -134,3 +134,7 @@ def test_ascii_keeps_what_can_be_read():
 @example("\x1b]0;title\x07\x1b[2J")
 def test_rich_prints_no_control_character_from_the_text(text):
     assert printed(Text(safe(text))) == safe(text)
+
+
+def test_in_seven_bits_a_line_feed_takes_two_cells():
+    assert safe("a\n\tb\r", ascii=True) == "a\\n\\tb\\r"
