@@ -24,6 +24,7 @@ from memlab.data.document import Document
 from memlab.data.rows import open_rows
 from memlab.errors import ConfigError, DataError, RunError
 from memlab.files import lock
+from memlab.progress import quiet
 from memlab.rundir import RunDir
 
 WORDS = {
@@ -510,7 +511,7 @@ def test_a_second_process_waits_for_the_one_that_builds(tmp_path):
     with lock(path.with_name(f".{path.name}.lock")):
         child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), repr(WORDS)], stdout=subprocess.PIPE, text=True)
         assert child.stdout.readline() == "waiting for another process that builds this corpus\n"
-        building.Build(path, *recipe_of(data), building.quiet).run()
+        building.Build(path, *recipe_of(data), quiet).run()
         assert child.poll() is None
     with child:
         assert child.stdout.read() == open_corpus(tmp_path, data).fingerprint + "\n"  # it found the corpus and built nothing

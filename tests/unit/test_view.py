@@ -117,7 +117,7 @@ def test_a_run_that_is_silent_on_another_machine_may_be_a_copy_and_the_machine_i
     os.utime(run.state_path, (0, 0))
     view = RunView(run)
     assert view.status == "lost"
-    assert "the trainer on far.example for a minute: it is gone, or this is a copy" in view.problem()
+    assert "the trainer on far.example for a minute: it is gone, or this copies a run" in view.problem()
 
 
 def test_a_trainer_that_ends_between_two_looks_is_not_lost(tmp_path, monkeypatch):
