@@ -49,6 +49,7 @@ def test_epochs_and_seeds_differ():
         assert max(agreement) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 4, 5, 100])
 def test_every_row_is_equally_likely_at_every_place(n):
     n_seeds = 1000

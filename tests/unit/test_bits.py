@@ -187,6 +187,7 @@ def test_a_canary_that_the_source_cannot_draw_has_no_bits(tmp_path):
     assert found.figures["bits"][0]["estimate"]["n"] == DOCUMENTS
 
 
+@pytest.mark.slow
 def test_a_run_that_learned_its_lines_goes_below_the_entropy(tmp_path):
     run = run_on(tmp_path, "learned", Data(source="uniform", source_options=OPTIONS, tokenizer="word", rows="documents"), learn=400)
     found = examine(run, tmp_path, measures=["bits"], n=None)

@@ -201,12 +201,14 @@ def test_measured_once_it_is_found_again(home, run, measured, monkeypatch):
     assert {"alignment", "radius", "assumption-2", "assumption-3"} <= {name for name, claim in again.items() if claim.verdict != OPEN}
 
 
+@pytest.mark.slow
 def test_every_measured_figure_of_patterns_has_the_untrained_model_beside_it(measured):
     for name in ("assumption-2", "assumption-3", "radius", "alignment"):
         assert any("untrained" in figure.words for figure in measured[name].measured), name
     assert all(measured[name].measured for name in ("proposition-1", "proposition-2", "proposition-3", "equation-8"))
 
 
+@pytest.mark.slow
 def test_what_assumption_1_rests_on_is_shown_with_its_number_and_interval(home, run, measured, monkeypatch):
     monkeypatch.setattr(evidence.Evidence, "evaluations", [evaluated(4, 0.1, 6.0, (0.9, 0.1))])
     found = one("assumption-1", run, home)
@@ -215,6 +217,7 @@ def test_what_assumption_1_rests_on_is_shown_with_its_number_and_interval(home, 
     assert re.search(r"retrieval from [\d.]+ % of \d+ patterns", found.why)
 
 
+@pytest.mark.slow
 def test_verdicts_follow_what_is_measured(home, run, measured, monkeypatch):
     """The same claims on a run whose patterns lie otherwise."""
     patterns = evidence.Evidence(run, home, 4).patterns
@@ -231,6 +234,7 @@ def test_verdicts_follow_what_is_measured(home, run, measured, monkeypatch):
     assert [told("assumption-3", at=some) for some in ([apart], [close, apart], [close, close])] == [HOLDS, CORRECTED, FAILS]
 
 
+@pytest.mark.slow
 def test_the_radius_is_told_beside_theory_and_chance(home, run, measured, monkeypatch):
     found = evidence.Evidence(run, home, 4).radius
 
@@ -243,6 +247,7 @@ def test_the_radius_is_told_beside_theory_and_chance(home, run, measured, monkey
     assert [told(2.0, 9.0), told(2.0, 2.1), told(4.0, 9.0), told(9.0, 9.0)] == [HOLDS, OPEN, CORRECTED, FAILS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("aligned", "lowered", "verdict"),
     [
@@ -268,6 +273,7 @@ def test_alignment_is_told_by_all_blocks_above_all_controls_and_lower_energies(h
     assert one("alignment", run, home).verdict == verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "in_play", "points", "verdict"),
     [

@@ -56,6 +56,7 @@ def test_the_compiled_losses_are_the_same_and_start_without_gradients(monkeypatc
         torch.testing.assert_close(compiled(ids, ids), losses(ids, ids), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["gpt2", "vanilla", "openelm"])
 def test_a_model_compiles_as_one_graph_with_attention_that_needs_no_mask(family):
     model = models.build(config.Model(family=family, size="nano", context=256), 40).train()

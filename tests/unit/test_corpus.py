@@ -292,6 +292,7 @@ def interrupted_at(tmp_path, data, moment):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", registry.names("tokenizer"))
 def test_a_build_interrupted_anywhere_comes_to_the_same_corpus(tmp_path, monkeypatch, tokenizer):
     monkeypatch.setattr(building, "_BATCH_CHARACTERS", 100)
@@ -505,6 +506,7 @@ print(open_corpus(Path(sys.argv[1]), Data(**eval(sys.argv[2])), progress).finger
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_for_the_one_that_builds(tmp_path):
     data = Data(**WORDS)
     path = tmp_path / "corpora" / recipe_of(data)[0].folder
@@ -518,6 +520,7 @@ def test_a_second_process_waits_for_the_one_that_builds(tmp_path):
     assert child.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_second_process_builds_if_the_first_one_failed(tmp_path):
     data = Data(**WORDS)
     path = tmp_path / "corpora" / recipe_of(data)[0].folder

@@ -118,6 +118,7 @@ def test_resampling_comes_near_to_all_resamples_that_there_are():
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mean", "ratio", "share", "auc", "difference"])
 def test_intervals_by_document_hold_the_truth_and_those_by_row_are_far_too_narrow(kind, monkeypatch):
     monkeypatch.setattr(resampling, "RESAMPLES", 250)

@@ -317,6 +317,7 @@ class TestErrors:
             read(tmp_path / "a.parquet")
 
 
+@pytest.mark.slow
 class TestStreaming:
     def test_documents_are_read_as_they_are_asked_for(self, tmp_path):
         (tmp_path / "a.jsonl").write_text('{"text": "good"}\n{broken')

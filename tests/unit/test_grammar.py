@@ -185,6 +185,7 @@ def test_after_so_many_draws_there_are_so_many_different_strings_on_average():
     assert (ZIPF.draws(0), ZIPF.draws(ZIPF.count)) == (0, math.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spans", [[(0, 150)], [(200, 240)], [(400, 450)], [(100, 150), (300, 350)]])
 def test_what_is_left_without_repeats_is_as_frequent_as_in_many_streams(spans):
     """Counted by kind of string; and -ln q is the least mean surprise: less than that of p and that of other spans."""

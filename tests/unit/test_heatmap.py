@@ -297,6 +297,7 @@ def test_values_that_are_missing_or_infinite_have_signs_and_names():
         assert "∞" * 10 in "".join(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ascii", [False, True])
 def test_without_colour_neighbours_differ_exactly_where_a_level_lies_between(ascii):  # noqa: A002
     picture = draw(Field(BOWL.values, U, V), width=80, height=30, depth="none", ascii=ascii)

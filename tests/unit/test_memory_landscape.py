@@ -59,6 +59,7 @@ def test_the_grid_is_the_energy_of_its_points(monkeypatch, beta, kind, direct):
         assert torch.allclose(energy_grid(placed, u, v, beta), expected, rtol=1e-9, atol=1e-9 * float(expected.abs().amax()) + 1e-8 / beta)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", BETAS)
 def test_many_patterns_in_the_plane_itself(beta):
     patterns = cloud("plain", 20_000, 2)

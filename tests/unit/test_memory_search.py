@@ -149,6 +149,7 @@ def test_more_queries_than_a_tile_and_a_last_block_of_one():
     assert torch.allclose(found.log_sum_exp[some], log_sums)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_patterns():
     queries, patterns = store("plain", 100_000, 4)
     found = search(queries, patterns, 32, BETAS)

@@ -415,6 +415,7 @@ open_corpus(Path(sys.argv[1]), Data(**json.loads(sys.argv[2])), lambda *words: p
                 assert (again.path / f"{split}.{kind}").read_bytes() == (whole.path / f"{split}.{kind}").read_bytes()
 
 
+@pytest.mark.slow
 class TestMemory:
     @pytest.mark.parametrize("kind", ["parquet", "arrow"])
     def test_a_file_is_held_a_batch_at_a_time(self, tmp_path, kind):

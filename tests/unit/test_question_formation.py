@@ -191,6 +191,7 @@ def test_entropy_is_the_mean_surprise_of_draws_before_repeats_are_left_out(split
     assert entropy(SMALL, split) == pytest.approx(mean, abs=4 * deviation / math.sqrt(len(surprises)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "gen"])
 def test_log_probability_agrees_with_how_often_each_structure_is_drawn(split):
     """p(line) times the number of lines that differ from it only in words is the probability of its structure."""
@@ -207,6 +208,7 @@ def test_log_probability_agrees_with_how_often_each_structure_is_drawn(split):
     assert abs(chi_square - len(common)) < 4 * math.sqrt(2 * len(common))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "first", "last"), [("train", 0, 100_000), ("validation", 0, 1_000), ("test", 0, 10_000)])
 def test_lines_are_less_surprising_under_what_is_left_without_repeats_than_under_the_draws(published_size, split, first, last):
     lines = published_size[split][first : last : max(1, (last - first) // 5_000)]

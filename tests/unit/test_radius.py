@@ -52,6 +52,7 @@ def book(tmp_path):
 # ---------------------------------------------------------------------------------------------------------------- of a run
 
 
+@pytest.mark.slow
 def test_of_a_run_it_measures_the_states_of_its_training_text(run, home):
     memory, raw = open_model(run, home), []
     inputs, _ = memory.data.train.take(np.arange((len(memory.data.train.stream) - 1) // memory.context))

@@ -40,6 +40,7 @@ def test_theory_stands_beside_it():
     assert found.log_partition == pytest.approx(log_partition(12, 600, found.measured[-1].radius))
 
 
+@pytest.mark.slow
 def test_a_gaussian_cloud_is_its_own_null_and_clusters_are_not():
     found = spread(cloud(2000))
     assert found.measured[-1].radius == pytest.approx(found.null[-1].radius, rel=0.03)
@@ -74,6 +75,7 @@ def test_doubles_are_counted_and_named_apart():
     assert (same.measured[-1].mean, same.measured[-1].mean_apart, same.measured[-1].n_equal) == (0, 0, 10)
 
 
+@pytest.mark.slow
 def test_shares_grow_and_follow_from_the_seed():
     first, again, other = spread(cloud()), spread(cloud()), spread(cloud(), seed=1)
     assert [one.n_vectors for one in first.measured] == [150, 300, 450, 600]

@@ -178,6 +178,7 @@ def test_offline_it_says_what_to_fetch(offline, monkeypatch, tmp_path, name, com
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_without_an_answer_the_hub_is_not_asked_again_and_again(tmp_path):
     """In a process of its own, as where there is a network without a hub."""
     with socket.socket() as deaf:
