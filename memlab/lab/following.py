@@ -76,9 +76,10 @@ class _Followed:
         stamp = _stamp(self.run)
         if self.row["is_read"] and stamp == self._stamp and not self._may_be_gone():
             return
+        is_another = stamp[2:] != self._stamp[2:]  # in what it was started with and what it was made of
         self._stamp, self._looked = stamp, time.monotonic()
         try:
-            if self._view is None:
+            if self._view is None or is_another:
                 self._open()
             if self._view is not None:
                 self._view.poll()

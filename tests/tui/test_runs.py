@@ -231,6 +231,8 @@ async def test_what_cannot_be_used_says_why(tmp_path, monkeypatch):
         await player.until("no setting 'train.from the future'")
         corrupt.provenance_path.write_text(json.dumps(FACTS))
         await player.when(lambda: "finished" in player.line("corrupt"), "a mended run is read again")
+        corrupt.config_path.write_text("{")
+        await player.when(lambda: "unreadable" in player.line("corrupt"), "and one that is damaged now")
 
 
 @played
