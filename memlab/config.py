@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from memlab.errors import ConfigError, did_you_mean
 
+LEAST_CONTEXT = 2  # tokens in a row, so that it has a prompt and a continuation
 BUDGETS = ("steps", "n_tokens", "epochs", "minutes")
 
 
@@ -85,7 +86,7 @@ class Model:
     options: dict[str, Any] = setting({}, "changes to the named size, for example n_layer or dropout")
 
     def __post_init__(self) -> None:
-        _at_least("model.context", self.context, 2)
+        _at_least("model.context", self.context, LEAST_CONTEXT)
 
 
 @dataclass(frozen=True)

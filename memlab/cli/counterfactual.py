@@ -83,11 +83,12 @@ def _runs(home: Path, names: list[str], models: int, settings: list[str] | None,
 def _show(found: "Counterfactual", top: int) -> None:
     from memlab.lab import counterfactual as lab
     from memlab.render import curves
+    from memlab.render.scale import counted
     from memlab.render.series import Floor
 
     now = look()
     parts = [
-        f"{len(some):,} passages of {name} from {found.n_documents[part]:,} document{'s' * (found.n_documents[part] != 1)}"
+        f"{len(some):,} passages of {name} from {counted(found.n_documents[part], 'document')}"
         for part, name, some in (("training", "training text", found.training), ("held_out", "held-out text", found.held_out))
     ]
     say_paragraphs(f"{len(found.runs)} models: {', '.join(found.runs)}; {', '.join(parts)}", "")

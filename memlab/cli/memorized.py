@@ -1,12 +1,12 @@
 """memorized: which passages of its text a run has memorised, and how far, beside held-out text."""
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memlab.cli.numbers import at_least
+from memlab.cli.paragraphs import say_paragraphs
 from memlab.cli.patterns import Checkpoint, Device, Run
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
@@ -66,7 +66,7 @@ def memorized(
     if json:
         say_json(asdict(ranked))
         return
-    say(textwrap.fill(_counts(ranked), max(20, look().width)) + "\n")
+    say_paragraphs(_counts(ranked), "")
     for title, some in (("Training text, best memorised first", ranked.training), ("Held-out text, the control", ranked.held_out)):
         if top:
             say(title)
@@ -76,11 +76,11 @@ def memorized(
         draw(_figures(ranked.figures))
         is_by_energy = any(figure["name"] == BY_ENERGY for some in ranked.figures.values() for figure in some)
         for paragraph in (_INTERVALS, *([_BY_ENERGY] if is_by_energy else [])):
-            say("\n" + textwrap.fill(paragraph, max(20, look().width)))
+            say_paragraphs("", paragraph)
     for paragraph in _bits(ranked):
-        say("\n" + textwrap.fill(paragraph, max(20, look().width)))
+        say_paragraphs("", paragraph)
     if ranked.searched:
-        say("\n" + textwrap.fill(lab.searched_words(ranked), max(20, look().width)))
+        say_paragraphs("", lab.searched_words(ranked))
     if ranked.n_left_out:
         say(f"\n{ranked.n_left_out:,} held-out passages stand in the training text too and were left out.")
     if export:
@@ -89,8 +89,10 @@ def memorized(
 
 def _counts(ranked: "Examined") -> str:
     """How many passages of how many documents are looked at."""
+    from memlab.render.scale import counted
+
     parts = [
-        f"{len(some):,} {name} passages of {ranked.n_documents[part]:,} document{'s' * (ranked.n_documents[part] != 1)}"
+        f"{len(some):,} {name} passages of {counted(ranked.n_documents[part], 'document')}"
         for part, name, some in (("training", "training", ranked.training), ("validation", "held-out", ranked.held_out))
     ]
     return f"Step {ranked.step:,} of {ranked.run}: {', '.join(parts)}"

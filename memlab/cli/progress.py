@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from memlab.cli.terminal import look
+from memlab.progress import pace
 from memlab.render.safe import safe
 
 _LINE_SECONDS = 15.0  # between two lines on the same piece of work, where there is no terminal
@@ -31,11 +32,11 @@ def working() -> Iterator[Callable[[dict[str, Any]], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
-        pace = _Pace()
+        remembered = _Pace()
 
         def show(work: dict[str, Any]) -> None:
             doing = safe(work["doing"])
-            fields = {"amount": f"{work['done']:,} {work['unit']}" if work["unit"] else "", "left": pace.left(work, time.monotonic())}
+            fields = {"amount": f"{work['done']:,} {work['unit']}" if work["unit"] else "", "left": remembered.left(work, time.monotonic())}
             if doing not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
@@ -69,7 +70,7 @@ class _Lines:
 
 
 class _Pace:
-    """How long a piece of work still takes, at the pace of the second half of what is done: what was kept from before went fast."""
+    """How long a piece of work still takes: what was done by when is remembered."""
 
     def __init__(self) -> None:
         self._doing, self._steps = "", [(0.0, 0)]
@@ -84,7 +85,7 @@ class _Pace:
             if len(self._steps) > _STEPS:
                 del self._steps[1::2]
             self._steps.append((now, work["done"]))
-        (begin, before), (end, done) = self._steps[(len(self._steps) - 1) // 2], self._steps[-1]
-        if not work["total"] or done == before:
+        each, (end, done) = pace(self._steps), self._steps[-1]
+        if not work["total"] or each is None:
             return ""
-        return f"{duration(max(0.0, (end - begin) / (done - before) * (work['total'] - done) - (now - end)))} left"
+        return f"{duration(max(0.0, each * (work['total'] - done) - (now - end)))} left"

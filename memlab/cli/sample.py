@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from memlab.cli.numbers import at_least
 from memlab.cli.runs import Json
 from memlab.cli.terminal import draw, look, say, say_json
 from memlab.errors import UsageError
@@ -14,7 +15,7 @@ def sample(
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name, a path, a unique prefix, or last.")],
     prompt: Annotated[str, typer.Argument(help="The text to continue; may be empty.")] = "",
-    tokens: Annotated[int, typer.Option(help="At most so many tokens.")] = 64,
+    tokens: Annotated[int, typer.Option(help="At most so many tokens.", callback=at_least(1))] = 64,
     temperature: Annotated[float, typer.Option(help="0 is greedy: what it knows best.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
     checkpoint: Annotated[str, typer.Option(help="last, best or a step.")] = "last",
@@ -23,8 +24,6 @@ def sample(
     """Continue a prompt with a run's last checkpoint, or an earlier one."""
     if not temperature >= 0:
         raise UsageError(f"--temperature is {temperature:g}; it must be at least 0 (0 is greedy)")
-    if tokens < 1:
-        raise UsageError(f"--tokens is {tokens}; it must be at least 1")
     from memlab.lab import sampling
     from memlab.render.safe import safe
 

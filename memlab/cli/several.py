@@ -88,7 +88,7 @@ def train_to_the_end(home: Path, jobs: "Sequence[Job]", at_once: int = 1) -> Non
 
 def _forecast(jobs: "Sequence[Job]", seconds: Sequence[float | None], at_once: int) -> str:
     """What is to be trained and, where that is known, how long each takes and all of them do."""
-    from memlab.render.scale import duration
+    from memlab.render.scale import counted, duration
 
     lines = []
     for job, some in zip(jobs, seconds, strict=True):
@@ -96,5 +96,5 @@ def _forecast(jobs: "Sequence[Job]", seconds: Sequence[float | None], at_once: i
         lines.append(f"  {job.run.name}{begun}" + (f"  about {duration(some)}" if some is not None else ""))
     together = f", {at_once} at a time" if at_once > 1 else ""
     whole = "" if None in seconds or len(jobs) == 1 else f", about {duration(sum(seconds))} one after the other"
-    title = f"Training {len(jobs)} run{'s' if len(jobs) > 1 else ''}{together}{whole}"
+    title = f"Training {counted(len(jobs), 'run')}{together}{whole}"
     return "\n".join([title, *lines, "Ctrl-C saves and stops; the same command goes on."])

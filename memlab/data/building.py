@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from memlab import registry
+from memlab import config, registry
 from memlab.data.batches import mix
 from memlab.data.document import Document
 from memlab.data.ragged import RaggedWriter
@@ -35,7 +35,6 @@ _FIRST_HELD_OUT = 4  # the first held-out document is among so many, so that a h
 _PASSAGES = "passage_characters"  # the option of a source that cuts its text into documents
 _CUTS = 10  # documents that a single text is to be cut into: at least half as many come of it, more than _FIRST_HELD_OUT
 _CHARACTERS_OF_A_TOKEN = 16  # no more than that and a document that is half as long as asked for is longer than the context
-_LEAST_CONTEXT = 2
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _lacking(split: str, recipe: Recipe, splits: dict[str, dict[str, int]]) -> s
     if n_documents > 1:
         return f"{found}, or --set data.validation=0.5" if split == "validation" and n_documents < _FIRST_HELD_OUT else found
     context = n_characters // _CUTS // _CHARACTERS_OF_A_TOKEN
-    if _PASSAGES not in recipe.source_options or context < _LEAST_CONTEXT:
+    if _PASSAGES not in recipe.source_options or context < config.LEAST_CONTEXT:
         return found
     cut = f"--set data.source_options.{_PASSAGES}={n_characters // _CUTS} --set model.context={context}"
     return f"{found}, or cut plain text into shorter documents: {cut}"

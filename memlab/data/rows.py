@@ -14,7 +14,6 @@ from memlab.data.selection import Selection, select
 from memlab.errors import DataError
 from memlab.rundir import RunDir
 
-_LEAST_CONTEXT = 2  # as config.Model asks for
 IGNORED = -100  # a target that is not predicted, as torch's cross_entropy knows it
 
 
@@ -88,7 +87,7 @@ class WindowRows:
         self.stream, self.context, self._stride = stream, context, stride
         self._n = (len(stream) - 1 - context) // stride + 1
         if self._n < 1:
-            raise _too_short(len(stream), context, "tokens", "a larger fraction")
+            raise _too_short(len(stream), context, "tokens", "a larger data.fraction")
         self.n_predicted = (len(stream) - 1) // context * context
         self.tokens_per_row = float(context)
 
@@ -182,7 +181,7 @@ def _rows(corpus: Corpus, selection: Selection, data: config.Data, context: int)
 
 
 def _too_short(n_tokens: int, context: int, what: str, remedy: str) -> DataError:
-    least = f", or a model.context of at most {n_tokens - 1:,}" if n_tokens > _LEAST_CONTEXT else ""
+    least = f", or a model.context of at most {n_tokens - 1:,}" if n_tokens > config.LEAST_CONTEXT else ""
     window = f"one window of {context + 1:,} (model.context {context:,} and one more)"
     return DataError(f"{n_tokens:,} {what} are fewer than {window}; take {remedy}, more text{least}")
 

@@ -174,7 +174,7 @@ def whole_of(views: Sequence[RunView], axis: Axis, at_least: float = 0.0) -> Ran
 
 def _end(view: RunView, axis: Axis) -> float:
     """How far the course of a run goes; 0 for one that has none."""
-    return max((row[AXES[axis]] for row in (*view.training[-1:], *view.evaluations[-1:], *view.timed[-1:])), default=0.0)
+    return max((row[AXES[axis]] for row in view.timed[-1:]), default=0.0)
 
 
 def zoomed(inside: Range, everything: Range, around: float, factor: float) -> Range | None:

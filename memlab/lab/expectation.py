@@ -7,7 +7,7 @@ from typing import Any
 from memlab import config, models, registry
 from memlab.errors import MemlabError
 from memlab.lab.view import floor_name
-from memlab.render.scale import count, decimal, duration, nbytes, percent, short
+from memlab.render.scale import count, counted, decimal, duration, nbytes, percent, short
 from memlab.theory import capacity, sizes
 
 Known = dict[str, Any]  # facts by the names of `lab.stages`
@@ -247,8 +247,7 @@ def _costs(known: Mapping[str, Any]) -> Iterable[Fact]:
 
 
 def _device(compute: Mapping[str, Any]) -> str:
-    threads = f"{compute['threads']} thread{'s' if compute['threads'] > 1 else ''}"
-    return f"{compute['device']} ({compute['device_name']}), {compute['precision']}, {threads}"
+    return f"{compute['device']} ({compute['device_name']}), {compute['precision']}, {counted(compute['threads'], 'thread')}"
 
 
 def _pace(known: Mapping[str, Any]) -> str:

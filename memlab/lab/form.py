@@ -117,7 +117,7 @@ def meaning(form: Form, preset: config.Experiment, home: Path) -> Meaning:
 def field_of(message: str, form: Form) -> str:
     """The field that a message belongs to, by the setting that it names first."""
     names = {setting: name for name, settings in SETTINGS.items() for setting in settings}
-    names |= {f"family '{form.family}'": "size", f"run '{form.name}'": "name", "a larger fraction": "amount"}
+    names |= {f"family '{form.family}'": "size"}
     names |= {line.partition("=")[0].strip(): f"settings.{number}" for number, line in enumerate(form.settings) if line.strip()}
     names |= {f"'{line.partition('=')[2].strip()}'": f"settings.{number}" for number, line in enumerate(form.settings) if "=" in line}
     places = {setting: re.search(rf"(?<![\w.]){re.escape(setting)}(?!\w)", message) for setting in names if setting}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memlab.data.parts import AnyPart
+from memlab.data.parts import PARTS, AnyPart
 from memlab.errors import DataError, UsageError
 from memlab.lab.inspecting import Question
 from memlab.lab.measured import kept, weights_and_text
@@ -267,7 +267,6 @@ def _shares(classes: "np.ndarray", around: _Around) -> list[ClassShare]:
 
 def _around(memory: RunMemory, home: Path, other: "Reference", seed: int, progress: Progress) -> _Around:
     """The classes of the run's training and held-out excerpts, and the held-out losses; measured now or before."""
-    from memlab.data.parts import PARTS
     from memlab.measures.classes import CLASSES, VERSION
     from memlab.measures.estimates import Estimate
 

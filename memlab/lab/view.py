@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from memlab.errors import RunError
+from memlab.progress import pace
 from memlab.render.series import Floor, Marker, Series
 from memlab.rundir import RunDir, events, state
 
@@ -112,14 +113,11 @@ class RunView:
     def seconds_left(self) -> float | None:
         """At the pace of the second half of this attempt so far, evaluations and checkpoints included; None while that is not known."""
         attempt = self.rows[-1].get("attempt") if self.rows else None
-        timed = [row for row in self.timed if row.get("attempt") == attempt]
-        if self.status != "running" or not self.steps or len(timed) < 2:
+        done = [(row["seconds"], row["step"]) for row in self.timed if row.get("attempt") == attempt]
+        if self.status != "running" or not self.steps or not done:
             return None
-        first, last = timed[(len(timed) - 1) // 2], timed[-1]
-        if last["step"] <= first["step"]:
-            return None
-        pace = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
-        return max(0.0, pace * (self.steps - self.step))
+        each = pace(done)
+        return None if each is None else max(0.0, each * (self.steps - self.step))
 
     def problem(self) -> str:
         """Why the run is not going on, in a sentence; empty where nothing is wrong."""

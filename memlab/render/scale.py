@@ -68,6 +68,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(n: int, what: str) -> str:
+    """`1 document`, `2,000 documents`."""
+    return f"{count(n)} {what}{'' if n == 1 else 's'}"
+
+
 def short(number: float) -> str:
     """Three significant digits and a suffix: 999, 8.19k, 1.25M, 124M, 1.5B, 3T, 5e15; 0.0123; 1.2e-5."""
     if not math.isfinite(number):

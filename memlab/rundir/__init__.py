@@ -139,7 +139,12 @@ class RunDir:
             return RunError(f"run '{self.name}' has {what}: it failed: {now.error}")
         if status == "finished":
             return RunError(f"run '{self.name}' has {what} although it is finished; copy its directory whole from where it was trained")
-        return RunError(f"run '{self.name}' has {what}: it is {status}; `memlab resume {self.word}` goes on with it")
+        return RunError(f"run '{self.name}' has {what}: it is {status}; {self.way_on(status)}")
+
+    def way_on(self, status: Status) -> str:
+        """The command that trains on from the last checkpoint, and what it does to a run that nobody trains."""
+        more, does = (" --steps N", "extends it") if status == "finished" else ("", "goes on with it")
+        return f"`memlab resume {self.word}{more}` {does}"
 
     def events(self) -> list[events.Row]:
         """The settled rows of the event log."""

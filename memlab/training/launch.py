@@ -63,8 +63,8 @@ def stop(run: RunDir) -> None:
     """Ask the trainer to save and leave: a STOP file for any machine, a signal where it runs on this one."""
     status = run.status()
     if status not in ACTIVE:
-        on = f"resume {run.word} --steps N` extends it" if status == "finished" else f"resume {run.word}` goes on with it"
-        raise UsageError(f"run '{run.name}' is not being trained; it is {status}: `memlab {on}, `memlab remove {run.word}` removes it")
+        ways = f"{run.way_on(status)}, `memlab remove {run.word}` removes it"
+        raise UsageError(f"run '{run.name}' is not being trained; it is {status}: {ways}")
     with explained(run.stop_path, "writing"):
         run.stop_path.touch()
     state = run.state()

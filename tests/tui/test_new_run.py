@@ -319,7 +319,7 @@ async def test_what_the_trainer_would_refuse_is_said_at_its_field(tmp_path):
         await type_into(player, "amount", "0.001 %")
         await player.when(lambda: player.child.experiment.data.fraction == 0.00001)
         player.child.tell(
-            error="5 tokens are fewer than one window of 65 (model.context 64 and one more); take a larger fraction", status=2
+            error="5 tokens are fewer than one window of 65 (model.context 64 and one more); take a larger data.fraction", status=2
         )
         await player.until("✕ 5 tokens are fewer than one")
         await player.press("f6")

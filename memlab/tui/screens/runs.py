@@ -36,8 +36,8 @@ def why_not(id: str, run: RunDir, state: str) -> str:  # noqa: A002
     """Why a run in this state is neither stopped, resumed nor removed."""
     if state in ACTIVE:
         return {"remove": f"{run.name} is being trained: stop it first", "resume": f"{run.name} goes on already"}.get(id, "")
-    extends = f"{run.name} is {state}" + (f"; `memlab resume {run.word} --steps N` extends it" if state == "finished" else "")
-    return {"stop": f"{run.name} is {state}: nobody trains it", "resume": extends}.get(id, "")
+    extends = f"; {run.way_on(state)}" if state == "finished" else ""
+    return {"stop": f"{run.name} is {state}: nobody trains it", "resume": f"{run.name} is {state}{extends}"}.get(id, "")
 
 
 class RunsScreen(LabScreen):

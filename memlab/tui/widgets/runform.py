@@ -92,7 +92,7 @@ class RunForm(Fields):
     def colour(self) -> None:
         """Say everything in the colours of the theme of now."""
         self.query_one("#about", Static).update(Text("\n\n").join(self.app.text(words, "quiet") for words in self._about))
-        for row in (*self._rows.values(), *self._free):
+        for row in self._every:
             row.colour()
 
     def back_to(self, preset: str) -> None:
@@ -119,12 +119,17 @@ class RunForm(Fields):
         self._rows["preset"].complain(problems.get("", ""))
 
     @property
+    def _every(self) -> list[Row]:
+        """All fields, from the top."""
+        return [*self._rows.values(), *self._free]
+
+    @property
     def is_wrong(self) -> bool:
-        return any(row.is_wrong for row in (*self._rows.values(), *self._free))
+        return any(row.is_wrong for row in self._every)
 
     def focus_wrong(self) -> None:
         """Go to the first field that is wrong."""
-        for row in (*self._rows.values(), *self._free):
+        for row in self._every:
             if row.is_wrong:
                 row.focus_control()
                 return
